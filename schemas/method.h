@@ -1,0 +1,43 @@
+/* method.h - every method of every actor: who may call it, how long it may take, what it takes
+ * and gives. Rows of contract.def; constant; any thread.
+ */
+#ifndef ISEKAI_SCHEMAS_METHOD_H
+#define ISEKAI_SCHEMAS_METHOD_H
+
+#include "schemas/message.h"
+
+enum scope { SCOPE_PUBLIC, SCOPE_USER, SCOPE_ADMIN, SCOPE_INTERNAL };
+
+/* A lane is an MDP service of its own with its own threads: `apps`, `apps.work`, `apps.long`. */
+enum lane { LANE_QUICK, LANE_WORK, LANE_LONG, LANES };
+
+/* May the broker send it again when the worker that held it died? */
+enum method_retry { ONCE, AGAIN };
+
+struct method {
+    const char *actor;              /* "apps" */
+    const char *name;               /* "apps.generate": what goes on the wire */
+    const char *service;            /* "apps.long": where it is asked for */
+    enum scope scope;
+    enum lane lane;
+    enum method_retry retry;
+    const struct message *request;
+    const struct message *reply;
+    const char *doc;
+};
+
+/* One constant per row: method_apps_generate. */
+#define METHOD(actor, name, scope, lane, retry, request, reply, doc) \
+    extern const struct method method_##actor##_##name;
+#include "schemas/contract.def"
+
+extern const struct method *const methods[];
+extern const size_t method_count;
+
+const struct method *method_find(struct text name);     /* by "apps.generate"; NULL: no such */
+const char *lane_suffix(enum lane lane);                /* "", ".work", ".long" */
+uint32_t    lane_deadline_ms(enum lane lane);           /* 5000, 30000, 300000 */
+const char *scope_name(enum scope scope);
+const char *lane_name(enum lane lane);
+
+#endif
