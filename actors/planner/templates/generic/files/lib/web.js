@@ -71,20 +71,35 @@ function sendAsset(request, response, asset) {
     send(request, response, 200, headers, asset.content);
 }
 
-/* The whole body as text, never more than `limit` bytes of it. */
-async function readText(request, limit) {
-    const tooLarge = () => new Refusal(413, `That is too large. At most ${limit} bytes can be sent.`);
-    if (Number(request.headers['content-length']) > limit) throw tooLarge();
+/* The whole body, never more than `limit` bytes of it. The stream itself is left open, so that
+ * a refusal can still be answered on it. */
+function readBytes(request, limit) {
+    return new Promise((resolve, reject) => {
+        const parts = [];
+        let size = 0;
+        const refuseSize = () => {
+            request.removeAllListeners('data');
+            reject(new Refusal(413, `That is too large. At most ${limit.toLocaleString('en')} bytes can be sent.`));
+        };
+        if (Number(request.headers['content-length']) > limit) {
+            refuseSize();
+            return;
+        }
+        request.on('data', (part) => {
+            size += part.length;
+            if (size > limit) refuseSize();
+            else parts.push(part);
+        });
+        request.on('end', () => resolve(Buffer.concat(parts)));
+        request.on('error', reject);
+        request.on('close', () => reject(new Refusal(400, 'The request ended too early.')));
+    });
+}
 
-    const parts = [];
-    let size = 0;
-    for await (const part of request) {
-        size += part.length;
-        if (size > limit) throw tooLarge();
-        parts.push(part);
-    }
+async function readText(request, limit) {
+    const bytes = await readBytes(request, limit);
     try {
-        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(parts));
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {
         throw new Refusal(400, 'The text is not valid UTF-8.');
     }
