@@ -1,0 +1,278 @@
+/* change.c - the steps of an operation; see change.h. */
+#include "actors/apps/change.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+#include "bus/clock.h"
+
+/* Longer than an app may take to start and the one before it to stop, within the call's time. */
+enum { START_WAIT_MS = 120000 };
+
+static struct text digest_of(struct call *call, enum operation_kind kind)
+{
+    crypto_generichash_state state;
+    unsigned char *digest = arena_take(call_arena(call), 32);
+    const struct text packed = call_packed(call);
+    const unsigned char octet = (unsigned char)kind;
+
+    if (!digest)
+        return (struct text){0};
+    crypto_generichash_init(&state, NULL, 0, 32);
+    crypto_generichash_update(&state, &octet, 1);
+    crypto_generichash_update(&state, (const unsigned char *)packed.at, packed.size);
+    crypto_generichash_final(&state, digest, 32);
+    return (struct text){(char *)digest, 32};
+}
+
+static void name_operation(struct change *self)
+{
+    const char *key = call_idempotency_key(self->call);
+
+    if (key)
+        (void) snprintf(self->operation_id, sizeof self->operation_id, "%s", key);
+    else
+        uuid_make(self->operation_id);
+    uuid_make(self->run_id);
+}
+
+static bool replay(struct change *self, struct fault *fault)
+{
+    const struct failure *failure = self->operation->failure;
+
+    self->replayed = true;
+    self->app_id = self->operation->app_id;
+    if (!failure)
+        return true;
+    call_attach(self->call, failure);
+    return fault_set(fault, fault_from_name(failure->name.at, failure->name.size), "%.*s",
+                     TEXT_ARGS(failure->reason));
+}
+
+void change_adopt(struct change *self, struct call *call, const struct operation *operation,
+                  const struct stored_app *before)
+{
+    *self = (struct change){.call = call, .apps = call_self(call), .kind = operation->kind,
+                            .app_id = operation->app_id, .version = operation->version,
+                            .operation = operation, .before = before};
+    (void) text_to_string(operation->operation_id, self->operation_id, sizeof self->operation_id);
+    uuid_make(self->run_id);
+}
+
+bool change_begin(struct change *self, struct call *call, const struct change_start *start,
+                  struct fault *fault)
+{
+    struct apps *apps = call_self(call);
+    struct begin_reply *reply = arena_take(call_arena(call), sizeof *reply);
+
+    *self = (struct change){.call = call, .apps = apps, .kind = start->kind,
+                            .app_id = start->app_id};
+    name_operation(self);
+    const struct begin_request request = {
+        .operation_id = text_from(self->operation_id),
+        .app_id = start->app_id,
+        .kind = start->kind,
+        .digest = digest_of(call, start->kind),
+        .owner = text_from(call_instance(call)),
+        .lease_ms = apps->settings->apps_lease_ms,
+        .user = text_from(call_user(call)),
+        .name = start->name,
+        .prompt = start->prompt,
+        .if_version = start->if_version,
+    };
+    if (!reply || !request.digest.at)
+        return fault_set(fault, FAULT_internal, "no memory to begin a change");
+    if (!leases_hold(apps->leases, self->operation_id, start->app_id, call_instance(call), fault))
+        return false;
+    self->held = true;
+    if (!call_ask(call, &method_store_begin, &request, reply, fault)) {
+        change_drop(self);
+        return false;
+    }
+    self->operation = reply->operation;
+    self->before = reply->app;
+    if (reply->created)
+        return true;
+    change_drop(self);
+    return replay(self, fault);
+}
+
+/* A step refused because somebody else holds the operation: tell it as what it means. */
+static bool told_as_interrupted(struct fault *fault)
+{
+    if (fault->kind == FAULT_conflict)
+        return fault_set(fault, FAULT_interrupted, "another process has taken this change over");
+    return false;
+}
+
+static bool advance(struct change *self, enum operation_step step,
+                    const struct version_content *content, struct fault *fault)
+{
+    const struct advance_request request = {
+        .operation_id = text_from(self->operation_id),
+        .owner = text_from(call_instance(self->call)),
+        .lease_ms = self->apps->settings->apps_lease_ms,
+        .step = step,
+        .run_id = text_from(self->run_id),
+        .new_version = content,
+    };
+    struct advance_reply reply;
+
+    if (!call_ask(self->call, &method_store_advance, &request, &reply, fault))
+        return told_as_interrupted(fault);
+    if (content)
+        self->version = reply.version;
+    return true;
+}
+
+bool change_store(struct change *self, const struct version_content *content, struct fault *fault)
+{
+    call_progress(self->call, "storing", NULL);
+    return advance(self, operation_step_stored, content, fault);
+}
+
+bool change_run(struct change *self, uint64_t version, struct files files,
+                const struct run_config *config, struct run *run, struct run_state *state,
+                struct fault *fault)
+{
+    const struct start_request request = {
+        .app_id = self->app_id,
+        .run_id = text_from(self->run_id),
+        .version = self->version ? self->version : version,
+        .files = files,
+        .config = config,
+    };
+
+    call_progress(self->call, "starting", NULL);
+    /* The run's name is written down before it may exist. */
+    if (!self->version && !advance(self, operation_step_stored, NULL, fault))
+        return false;
+    if (!call_ask_within(self->call, &method_sandbox_start, NULL, START_WAIT_MS, &request, state,
+                         fault))
+        return false;
+    if (!advance(self, operation_step_started, NULL, fault))
+        return false;
+    *run = (struct run){
+        .run_id = request.run_id,
+        .app_id = self->app_id,
+        .version = request.version,
+        .node = state->node,
+        .gateway = state->gateway,
+        .url = state->url,
+        .port = state->port,
+        .started_at = state->started_at,
+        .config = config,
+    };
+    return true;
+}
+
+static const char *event_kind(enum operation_kind kind)
+{
+    static const char *const kinds[operation_kind_count] = {
+        [operation_kind_generate] = "app_generated", [operation_kind_modify] = "app_modified",
+        [operation_kind_apply] = "suggestion_applied", [operation_kind_execute] = "app_executed",
+        [operation_kind_start] = "app_started", [operation_kind_stop] = "app_stopped",
+        [operation_kind_wake] = "app_woken", [operation_kind_remove] = "app_deleted",
+    };
+    return kinds[kind];
+}
+
+static bool describe(struct change *self, const struct fault *cause, struct audit_event *event,
+                     struct fault *fault)
+{
+    struct arena *arena = call_arena(self->call);
+    const struct change_detail detail = {
+        .operation_id = text_from(self->operation_id),
+        .version = self->version,
+        .fault = cause ? text_from(fault_name(cause->kind)) : (struct text){0},
+        .reason = cause ? text_from(cause->reason) : (struct text){0},
+    };
+    char event_id[UUID_SIZE];
+    msgpack_sbuffer packed;
+
+    uuid_make(event_id);
+    msgpack_sbuffer_init(&packed);
+    bool done = message_encode(&change_detail_message, &detail, &packed, fault);
+    *event = (struct audit_event){
+        .event_id = arena_text(arena, text_from(event_id)),
+        .at = clock_wall_ms(),
+        .kind = cause ? TEXT_OF("change_failed") : text_from(event_kind(self->kind)),
+        .user = text_from(call_user(self->call)),
+        .app_id = self->app_id,
+        .request_id = text_from(call_request_id(self->call)),
+        .detail = arena_text(arena, (struct text){packed.data, packed.size}),
+    };
+    msgpack_sbuffer_destroy(&packed);
+    if (event->request_id.size == 0)
+        event->request_id.at = NULL;
+    return done;
+}
+
+bool change_finish(struct change *self, struct finish_request more, struct fault *fault)
+{
+    struct audit_event event;
+    struct nothing reply;
+
+    if (!describe(self, NULL, &event, fault))
+        return false;
+    more.operation_id = text_from(self->operation_id);
+    more.owner = text_from(call_instance(self->call));
+    more.events.at = &event;
+    more.events.count = 1;
+    bool done = call_ask(self->call, &method_store_finish, &more, &reply, fault) ||
+                told_as_interrupted(fault);
+    change_drop(self);
+    return done;
+}
+
+/* What the caller hears: the fault, and the details and log of the call that caused it. */
+static const struct failure *tell(struct change *self, const struct fault *fault)
+{
+    struct failure *failure = arena_take(call_arena(self->call), sizeof *failure);
+    const struct failure *answered = call_failure(self->call);
+
+    if (!failure)
+        return NULL;
+    if (answered && text_is(answered->name, fault_name(fault->kind)))
+        *failure = *answered;
+    failure->name = text_from(fault_name(fault->kind));
+    failure->reason = arena_text(call_arena(self->call), text_from(fault->reason));
+    failure->retry_ms = fault->retry_ms;
+    call_attach(self->call, failure);
+    return failure;
+}
+
+bool change_fail(struct change *self, struct finish_request more, struct fault *fault)
+{
+    /* Whoever took the operation over ends it. */
+    if (fault->kind == FAULT_interrupted) {
+        change_drop(self);
+        return false;
+    }
+    return change_fail_as(self, more, fault);
+}
+
+bool change_fail_as(struct change *self, struct finish_request more, struct fault *fault)
+{
+    struct audit_event event;
+    struct nothing reply;
+    struct fault ignored = {0};
+
+    more.operation_id = text_from(self->operation_id);
+    more.owner = text_from(call_instance(self->call));
+    more.failure = tell(self, fault);
+    if (describe(self, fault, &event, &ignored)) {
+        more.events.at = &event;
+        more.events.count = 1;
+        (void) call_ask(self->call, &method_store_finish, &more, &reply, &ignored);
+    }
+    change_drop(self);
+    return false;
+}
+
+void change_drop(struct change *self)
+{
+    if (self->held)
+        leases_drop(self->apps->leases, self->operation_id);
+    self->held = false;
+}

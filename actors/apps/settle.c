@@ -1,0 +1,132 @@
+/* settle.c - operations whose owner is gone: each ends, and its app is in a defined state.
+ *
+ *   kind                    the app then
+ *   generate, first execute  running if the run it started is there, else error: interrupted
+ *   modify apply execute     the new version if its run is there, else the old one as it was
+ *   start wake               running if its run is there, else as before
+ *   stop remove              done again: both may be done twice
+ *
+ * The sandbox is told last what should be true, so no cage is left that the store does not name.
+ */
+#include <inttypes.h>
+
+#include "actors/apps/change.h"
+
+enum { SETTLE_AT_ONCE = 4, CLAIM_LEASE_MS = 180000 };
+
+static bool find(struct call *call, struct text app_id, struct stored_app *out)
+{
+    const struct app_ref request = {.app_id = app_id};
+    struct fault ignored = {0};
+
+    return call_ask(call, &method_store_find, &request, out, &ignored);
+}
+
+/* The run that the operation started, if the sandbox still has it. */
+static bool find_run(struct call *call, const struct operation *operation, struct run *out)
+{
+    const struct app_ref request = {.app_id = operation->app_id};
+    struct run_state state;
+    struct fault ignored = {0};
+
+    if (operation->step != operation_step_started || !operation->run_id.at ||
+        !call_ask(call, &method_sandbox_get, &request, &state, &ignored) ||
+        state.status != app_status_running || !text_equals(state.run_id, operation->run_id))
+        return false;
+    *out = (struct run){
+        .run_id = state.run_id, .app_id = operation->app_id, .version = state.version,
+        .node = state.node, .gateway = state.gateway, .url = state.url, .port = state.port,
+        .started_at = state.started_at,
+    };
+    return true;
+}
+
+static void stop_in_sandbox(struct call *call, struct text app_id)
+{
+    const struct app_ref request = {.app_id = app_id};
+    struct run_state state;
+    struct fault ignored = {0};
+
+    (void) call_ask(call, &method_sandbox_stop, &request, &state, &ignored);
+}
+
+/* The app as it was: what served goes on serving, or nothing does. */
+static void go_back(struct change *change, struct fault *fault)
+{
+    const struct stored_app *app = change->before;
+    const bool was_new = app->app->status == app_status_generating;
+    struct finish_request finish = {0};
+    struct run_state state;
+    struct run run;
+    struct fault why = {0};
+
+    change->version = 0;
+    if (was_new) {
+        stop_in_sandbox(change->call, change->app_id);
+        finish.status = app_status_error;
+        finish.desire = app_desire_stopped;
+        finish.error = text_from(fault->reason);
+        finish.serve = change->operation->version != 0;
+    } else if (app->desire != app_desire_running) {
+        stop_in_sandbox(change->call, change->app_id);
+    } else if (change_run(change, app->app->version,
+                          app->app->code ? app->app->code->files : (struct files){0},
+                          app->run ? app->run->config : NULL, &run, &state, &why)) {
+        finish.status = app_status_running;
+        finish.run = &run;
+    } else if (why.kind == FAULT_start_failed) {
+        finish.status = app_status_error;
+        finish.desire = app_desire_stopped;
+        finish.error = text_from(why.reason);
+    } else {
+        return;             /* nothing is known: the claim runs out and it is tried again */
+    }
+    (void) change_fail_as(change, finish, fault);
+}
+
+static void settle_one(struct call *call, const struct operation *operation)
+{
+    const struct app_ref request = {.app_id = operation->app_id};
+    struct fault fault = {0};
+    struct stored_app app;
+    struct change change;
+    struct nothing gone;
+    struct run run;
+
+    if (!find(call, operation->app_id, &app))
+        return;
+    change_adopt(&change, call, operation, &app);
+    if (operation->kind == operation_kind_remove) {
+        if (call_ask(call, &method_sandbox_remove, &request, &gone, &fault))
+            (void) change_finish(&change, (struct finish_request){.remove = true}, &fault);
+    } else if (operation->kind == operation_kind_stop) {
+        stop_in_sandbox(call, operation->app_id);
+        (void) change_finish(&change, (struct finish_request){.status = app_status_stopped,
+                                                              .desire = app_desire_stopped},
+                             &fault);
+    } else if (find_run(call, operation, &run)) {
+        run.config = app.run ? app.run->config : NULL;
+        (void) change_finish(&change, (struct finish_request){.serve = operation->version != 0,
+                                                              .status = app_status_running,
+                                                              .desire = app_desire_running,
+                                                              .run = &run}, &fault);
+    } else {
+        (void) fault_set(&fault, FAULT_interrupted, "interrupted");
+        go_back(&change, &fault);
+    }
+}
+
+void apps_settle_tick(struct call *call, void *self)
+{
+    const struct claim_request request = {.owner = text_from(call_instance(call)),
+                                          .lease_ms = CLAIM_LEASE_MS,
+                                          .limit = SETTLE_AT_ONCE};
+    struct claim_reply claimed;
+    struct fault ignored = {0};
+
+    (void) self;
+    if (!call_ask(call, &method_store_claim, &request, &claimed, &ignored))
+        return;
+    for (uint32_t i = 0; i < claimed.operations.count; i++)
+        settle_one(call, &claimed.operations.at[i]);
+}
