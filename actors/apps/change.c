@@ -49,12 +49,11 @@ static bool replay(struct change *self, struct fault *fault)
                      TEXT_ARGS(failure->reason));
 }
 
-void change_adopt(struct change *self, struct call *call, const struct operation *operation,
-                  const struct stored_app *before)
+void change_adopt(struct change *self, struct call *call, const struct operation *operation)
 {
     *self = (struct change){.call = call, .apps = call_self(call), .kind = operation->kind,
                             .app_id = operation->app_id, .version = operation->version,
-                            .operation = operation, .before = before};
+                            .operation = operation, .held = true};
     (void) text_to_string(operation->operation_id, self->operation_id, sizeof self->operation_id);
     uuid_make(self->run_id);
 }
@@ -82,7 +81,8 @@ bool change_begin(struct change *self, struct call *call, const struct change_st
     };
     if (!reply || !request.digest.at)
         return fault_set(fault, FAULT_internal, "no memory to begin a change");
-    if (!leases_hold(apps->leases, self->operation_id, start->app_id, call_instance(call), fault))
+    if (!leases_hold(apps->leases, text_from(self->operation_id), start->app_id,
+                     call_instance(call), fault))
         return false;
     self->held = true;
     if (!call_ask(call, &method_store_begin, &request, reply, fault)) {

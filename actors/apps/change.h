@@ -48,10 +48,9 @@ struct change_start {
 bool change_begin(struct change *self, struct call *call, const struct change_start *start,
                   struct fault *fault);
 
-/* Go on with an operation that was claimed from an owner who is gone: with a new run id, for the
- * old one may be anywhere. It is not held by a lease: it was claimed for long enough. */
-void change_adopt(struct change *self, struct call *call, const struct operation *operation,
-                  const struct stored_app *before);
+/* Go on with an operation that was claimed from an owner who is gone, and is held by a lease already:
+ * with a new run id, for the old one may be anywhere. The caller sets `before`. */
+void change_adopt(struct change *self, struct call *call, const struct operation *operation);
 
 bool change_store(struct change *self, const struct version_content *content, struct fault *fault);
 

@@ -117,14 +117,14 @@ void leases_free(struct leases *self)
     free(self);
 }
 
-bool leases_hold(struct leases *self, const char *operation_id, struct text app_id,
+bool leases_hold(struct leases *self, struct text operation_id, struct text app_id,
                  const char *owner, struct fault *fault)
 {
     pthread_mutex_lock(&self->lock);
     bool fits = self->count < LEASES_MAX;
     if (fits) {
         struct held *held = &self->held[self->count++];
-        (void) text_to_string(text_from(operation_id), held->operation_id,
+        (void) text_to_string(operation_id, held->operation_id,
                               sizeof held->operation_id);
         (void) text_to_string(app_id, held->app_id, sizeof held->app_id);
         (void) text_to_string(text_from(owner), held->owner, sizeof held->owner);

@@ -23,7 +23,7 @@ struct leases *leases_new(const struct bus_settings *bus, uint32_t lease_ms, str
 void leases_free(struct leases *self);
 
 /* From now on renew; overloaded when LEASES_MAX are held. `owner` is the instance's name. */
-bool leases_hold(struct leases *self, const char *operation_id, struct text app_id,
+bool leases_hold(struct leases *self, struct text operation_id, struct text app_id,
                  const char *owner, struct fault *fault);
 void leases_drop(struct leases *self, const char *operation_id);
 

@@ -12,7 +12,7 @@
 
 #include "actors/apps/change.h"
 
-enum { SETTLE_AT_ONCE = 4, CLAIM_LEASE_MS = 180000 };
+enum { SETTLE_AT_ONCE = 4 };
 
 static bool find(struct call *call, struct text app_id, struct stored_app *out)
 {
@@ -79,7 +79,7 @@ static void go_back(struct change *change, struct fault *fault)
         finish.desire = app_desire_stopped;
         finish.error = text_from(why.reason);
     } else {
-        return;             /* nothing is known: the claim runs out and it is tried again */
+        return;             /* nothing is known: the lease runs out and it is tried again */
     }
     (void) change_fail_as(change, finish, fault);
 }
@@ -93,9 +93,12 @@ static void settle_one(struct call *call, const struct operation *operation)
     struct nothing gone;
     struct run run;
 
-    if (!find(call, operation->app_id, &app))
+    change_adopt(&change, call, operation);
+    if (!find(call, operation->app_id, &app)) {
+        change_drop(&change);
         return;
-    change_adopt(&change, call, operation, &app);
+    }
+    change.before = &app;
     if (operation->kind == operation_kind_remove) {
         if (call_ask(call, &method_sandbox_remove, &request, &gone, &fault))
             (void) change_finish(&change, (struct finish_request){.remove = true}, &fault);
@@ -114,19 +117,28 @@ static void settle_one(struct call *call, const struct operation *operation)
         (void) fault_set(&fault, FAULT_interrupted, "interrupted");
         go_back(&change, &fault);
     }
+    change_drop(&change);
 }
 
 void apps_settle_tick(struct call *call, void *self)
 {
-    const struct claim_request request = {.owner = text_from(call_instance(call)),
-                                          .lease_ms = CLAIM_LEASE_MS,
+    struct apps *apps = self;
+    const char *owner = call_instance(call);
+    const struct claim_request request = {.owner = text_from(owner),
+                                          .lease_ms = apps->settings->apps_lease_ms,
                                           .limit = SETTLE_AT_ONCE};
     struct claim_reply claimed;
     struct fault ignored = {0};
+    uint32_t held = 0;
 
-    (void) self;
     if (!call_ask(call, &method_store_claim, &request, &claimed, &ignored))
         return;
-    for (uint32_t i = 0; i < claimed.operations.count; i++)
+    /* All are held before the first is settled, which may take an app's whole start. What cannot
+     * be held now is claimed again when its lease has run out. */
+    while (held < claimed.operations.count &&
+           leases_hold(apps->leases, claimed.operations.at[held].operation_id,
+                       claimed.operations.at[held].app_id, owner, &ignored))
+        held++;
+    for (uint32_t i = 0; i < held; i++)
         settle_one(call, &claimed.operations.at[i]);
 }
