@@ -8,7 +8,9 @@
  * Units:    TEXT bounds are Unicode code points, BYTES bounds octets, TIME is milliseconds since
  *           1970 UTC (JSON: RFC 3339 with milliseconds and Z).
  * Fails as: malformed with every violation listed (at most VIOLATIONS_MAX); broken_msgpack when
- *           the octets are not one valid message; internal when our own struct breaks its table.
+ *           the octets are not one valid message; too_large when it is nested too deep, holds too
+ *           many values or more than the arena gives; internal when our own struct breaks its
+ *           table.
  * Any thread may call these; the tables are constant.
  */
 #ifndef ISEKAI_SCHEMAS_MESSAGE_H
@@ -33,6 +35,7 @@ enum {
     VIOLATIONS_MAX = 32,
     FIELDS_MAX = 64,            /* of one message */
     FIELD_NAME_SIZE = 48,
+    COUNT_NAME_MAX = 100,       /* characters of a name in COUNTS */
 };
 
 struct file {
@@ -81,7 +84,7 @@ struct field {
     enum field_need need;
     uint64_t min, max;          /* characters, octets, value, items: as the kind counts */
     double real_min, real_max;
-    uint64_t fallback;          /* COUNT: taken when absent */
+    uint64_t fallback;          /* COUNT: taken when absent; TEXTS: characters of an item, at most */
     int form;                   /* text_form, free_shape or file_removal */
     size_t offset;
     const struct message *item;         /* ONE, MANY */

@@ -40,4 +40,7 @@ uint32_t    lane_deadline_ms(enum lane lane);           /* 5000, 30000, 300000 *
 const char *scope_name(enum scope scope);
 const char *lane_name(enum lane lane);
 
+/* May this actor ask that one? The rows of callers.def. */
+bool callers_may_ask(const char *from, const char *to);
+
 #endif

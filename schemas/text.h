@@ -41,6 +41,9 @@ struct text text_trimmed(struct text text);
 /* Copy into a C string; false when it does not fit or holds a NUL. */
 bool text_to_string(struct text text, char *out, size_t capacity);
 
+/* Holds a control character: C0, DEL or C1. */
+bool text_has_control(struct text text);
+
 /* 1..100 of [a-zA-Z0-9-_]. */
 bool text_is_app_id(struct text text);
 
@@ -50,7 +53,8 @@ bool text_is_file_path(struct text text);
 
 /* The DNS label of an app's preview: the id itself where it is 1..63 of [a-z0-9-] without
  * a hyphen at either end, else `x` and the base32 (RFC 4648, lower case, no padding) of the
- * id's SHA-256. `out` holds 64 octets. */
+ * id's SHA-256. An id that looks like such a hash is hashed too, so that nobody can name an app
+ * after another's label. `out` holds 64 octets. */
 enum { APP_LABEL_SIZE = 64 };
 void text_app_label(struct text app_id, char out[APP_LABEL_SIZE]);
 

@@ -1,0 +1,74 @@
+/* method.c - the rows of METHOD and CALLS as constants, and looking things up in them. */
+#include "schemas/method.h"
+
+#define SUFFIX_QUICK ""
+#define SUFFIX_WORK ".work"
+#define SUFFIX_LONG ".long"
+
+#define METHOD(actor_, name_, scope_, lane_, retry_, request_, reply_, doc_)                  \
+    const struct method method_##actor_##_##name_ = {                                         \
+        .actor = #actor_,                                                                     \
+        .name = #actor_ "." #name_,                                                           \
+        .service = #actor_ SUFFIX_##lane_,                                                    \
+        .scope = SCOPE_##scope_,                                                              \
+        .lane = LANE_##lane_,                                                                 \
+        .retry = retry_,                                                                      \
+        .request = &request_##_message,                                                       \
+        .reply = &reply_##_message,                                                           \
+        .doc = doc_,                                                                          \
+    };
+#include "schemas/contract.def"
+
+const struct method *const methods[] = {
+#define METHOD(actor, name, scope, lane, retry, request, reply, doc) &method_##actor##_##name,
+#include "schemas/contract.def"
+};
+const size_t method_count = sizeof methods / sizeof *methods;
+
+/* Beside `methods`, row by row: comparing lengths first leaves two or three names to look at. */
+static const unsigned char name_sizes[] = {
+#define METHOD(actor, name, scope, lane, retry, request, reply, doc) sizeof #actor "." #name - 1,
+#include "schemas/contract.def"
+};
+
+const struct method *method_find(struct text name)
+{
+    for (size_t i = 0; i < method_count; i++)
+        if (name_sizes[i] == name.size && memcmp(methods[i]->name, name.at, name.size) == 0)
+            return methods[i];
+    return NULL;
+}
+
+static const struct { const char *name, *suffix; uint32_t deadline_ms; } lanes[LANES] = {
+    [LANE_QUICK] = {"quick", SUFFIX_QUICK, 5000},
+    [LANE_WORK]  = {"work",  SUFFIX_WORK,  30000},
+    [LANE_LONG]  = {"long",  SUFFIX_LONG,  300000},
+};
+
+const char *lane_suffix(enum lane lane) { return lanes[lane].suffix; }
+const char *lane_name(enum lane lane) { return lanes[lane].name; }
+uint32_t lane_deadline_ms(enum lane lane) { return lanes[lane].deadline_ms; }
+
+const char *scope_name(enum scope scope)
+{
+    static const char *const names[] = {
+        [SCOPE_PUBLIC] = "public", [SCOPE_USER] = "user",
+        [SCOPE_ADMIN] = "admin",   [SCOPE_INTERNAL] = "internal",
+    };
+
+    return names[scope];
+}
+
+bool callers_may_ask(const char *from, const char *to)
+{
+    static const struct { const char *from, *to; } rows[] = {
+#define CALLS(from, to) {#from, #to},
+#include "schemas/callers.def"
+#undef CALLS
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].from, from) == 0 && strcmp(rows[i].to, to) == 0)
+            return true;
+    return false;
+}
