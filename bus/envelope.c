@@ -3,180 +3,75 @@
 
 #include <msgpack.h>
 
+#include "bus/packed.h"
 #include "schemas/scan.h"
 
 enum message_type { TYPE_REQUEST = 0, TYPE_ANSWER = 1, TYPE_PROGRESS = 2 };
 
-/* What is left to read. The octets were scanned: every value in them is whole. */
-struct reader { const unsigned char *at; size_t left; };
-
-static uint64_t big_endian(const unsigned char *at, size_t size)
-{
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < size; i++)
-        value = value << 8 | at[i];
-    return value;
-}
-
-static bool skip_head(struct reader *reader, size_t size)
-{
-    if (reader->left < size)
-        return false;
-    reader->at += size;
-    reader->left -= size;
-    return true;
-}
-
-static bool read_array(struct reader *reader, uint64_t *count)
-{
-    if (reader->left == 0)
-        return false;
-    unsigned char type = reader->at[0];
-    if (type >= 0x90 && type <= 0x9f) {
-        *count = type & 0x0fu;
-        return skip_head(reader, 1);
-    }
-    size_t size = type == 0xdc ? 2 : type == 0xdd ? 4 : 0;
-    if (size == 0 || reader->left < 1 + size)
-        return false;
-    *count = big_endian(reader->at + 1, size);
-    return skip_head(reader, 1 + size);
-}
-
-/* An integer that is not negative, in any of its encodings. */
-static bool read_count(struct reader *reader, uint64_t *value)
-{
-    if (reader->left == 0)
-        return false;
-    unsigned char type = reader->at[0];
-    if (type <= 0x7f) {
-        *value = type;
-        return skip_head(reader, 1);
-    }
-    bool is_signed = type >= 0xd0 && type <= 0xd3;
-    if (!is_signed && !(type >= 0xcc && type <= 0xcf))
-        return false;
-    size_t size = (size_t)1 << (type & 3);
-    if (reader->left < 1 + size || (is_signed && (reader->at[1] & 0x80)))
-        return false;
-    *value = big_endian(reader->at + 1, size);
-    return skip_head(reader, 1 + size);
-}
-
-static bool read_text(struct reader *reader, struct text *out)
-{
-    if (reader->left == 0)
-        return false;
-    unsigned char type = reader->at[0];
-    size_t head = 1;
-    uint64_t size = 0;
-    if (type >= 0xa0 && type <= 0xbf) {
-        size = type & 0x1fu;
-    } else if (type >= 0xd9 && type <= 0xdb) {
-        size_t octets = (size_t)1 << (type - 0xd9);
-        if (reader->left < 1 + octets)
-            return false;
-        size = big_endian(reader->at + 1, octets);
-        head += octets;
-    } else {
-        return false;
-    }
-    if (reader->left - head < size)
-        return false;
-    *out = (struct text){(const char *)reader->at + head, (size_t)size};
-    return skip_head(reader, head + (size_t)size);
-}
-
-/* The octets of the next value, whatever it is. */
-static bool read_value(struct reader *reader, struct text *out)
-{
-    struct text left = {(const char *)reader->at, reader->left};
-    struct fault ignored;
-    size_t size = scan_first(left, SCAN_DEPTH_MAX, SCAN_NODES_MAX, &ignored);
-
-    if (size == 0)
-        return false;
-    *out = (struct text){left.at, size};
-    return skip_head(reader, size);
-}
-
-static bool is_map(struct text value)
-{
-    unsigned char type = value.size ? (unsigned char)value.at[0] : 0;
-
-    return (type >= 0x80 && type <= 0x8f) || type == 0xde || type == 0xdf;
-}
-
-static bool is_nil(struct text value)
-{
-    return value.size == 1 && (unsigned char)value.at[0] == 0xc0;
-}
-
-static bool read_msgid(struct reader *reader, struct envelope *out)
+static bool read_msgid(struct packed *reader, struct envelope *out)
 {
     uint64_t msgid;
 
-    if (!read_count(reader, &msgid) || msgid > UINT32_MAX)
+    if (!packed_count(reader, &msgid) || msgid > UINT32_MAX)
         return false;
     out->msgid = (uint32_t)msgid;
     return true;
 }
 
-static bool read_request(struct reader *reader, struct envelope *out, struct fault *fault)
+static bool read_request(struct packed *reader, struct envelope *out, struct fault *fault)
 {
     uint64_t count;
 
     out->kind = ENVELOPE_REQUEST;
     if (!read_msgid(reader, out))
         return fault_set(fault, FAULT_broken_msgpack, "msgid is not a number of 32 bits");
-    if (!read_text(reader, &out->method))
+    if (!packed_text(reader, &out->method))
         return fault_set(fault, FAULT_broken_msgpack, "method is not a string");
-    if (!read_array(reader, &count) || count > 1)
+    if (!packed_array(reader, &count) || count > 1)
         return fault_set(fault, FAULT_broken_msgpack, "params is not an array of one map");
     out->params = TEXT_OF("\x80");
-    if (count == 1 && (!read_value(reader, &out->params) || !is_map(out->params)))
+    if (count == 1 && (!packed_value(reader, &out->params) || !packed_is_map(out->params)))
         return fault_set(fault, FAULT_broken_msgpack, "the parameter is not a map");
     return true;
 }
 
-static bool read_answer(struct reader *reader, struct envelope *out, struct fault *fault)
+static bool read_answer(struct packed *reader, struct envelope *out, struct fault *fault)
 {
     out->kind = ENVELOPE_ANSWER;
     if (!read_msgid(reader, out))
         return fault_set(fault, FAULT_broken_msgpack, "msgid is not a number of 32 bits");
-    if (!read_value(reader, &out->error) || !read_value(reader, &out->result))
+    if (!packed_value(reader, &out->error) || !packed_value(reader, &out->result))
         return fault_set(fault, FAULT_broken_msgpack, "error or result is missing");
-    if (is_nil(out->error))
+    if (packed_is_nil(out->error))
         out->error = (struct text){NULL, 0};
-    else if (!is_map(out->error))
+    else if (!packed_is_map(out->error))
         return fault_set(fault, FAULT_broken_msgpack, "error is neither nil nor a map");
     return true;
 }
 
-static bool read_progress(struct reader *reader, struct envelope *out, struct fault *fault)
+static bool read_progress(struct packed *reader, struct envelope *out, struct fault *fault)
 {
     struct text name;
     uint64_t count;
 
     out->kind = ENVELOPE_PROGRESS;
-    if (!read_text(reader, &name) || !text_is(name, "progress"))
+    if (!packed_text(reader, &name) || !text_is(name, "progress"))
         return fault_set(fault, FAULT_broken_msgpack, "not a notification named progress");
-    if (!read_array(reader, &count) || count != 2 || !read_msgid(reader, out) ||
-        !read_value(reader, &out->data))
+    if (!packed_array(reader, &count) || count != 2 || !read_msgid(reader, out) ||
+        !packed_value(reader, &out->data))
         return fault_set(fault, FAULT_broken_msgpack, "params is not [msgid, data]");
     return true;
 }
 
 bool envelope_read(struct text packed, struct envelope *out, struct fault *fault)
 {
-    struct reader reader = {(const unsigned char *)packed.at, packed.size};
+    struct packed reader = packed_from(packed);
     uint64_t count, type;
 
     *out = (struct envelope){0};
     if (!scan_whole(packed, SCAN_DEPTH_MAX, SCAN_NODES_MAX, fault))
         return false;
-    if (!read_array(&reader, &count) || !read_count(&reader, &type))
+    if (!packed_array(&reader, &count) || !packed_count(&reader, &type))
         return fault_set(fault, FAULT_broken_msgpack, "not an array that begins with its type");
     if (type == TYPE_REQUEST && count == 4)
         return read_request(&reader, out, fault);
@@ -196,6 +91,18 @@ bool header_read(struct text packed, struct arena *arena, struct header *out, st
         fault->kind = FAULT_malformed;
         return fault_while(fault, "header");
     }
+    return true;
+}
+
+bool envelope_peek_msgid(struct text packed, uint32_t *msgid)
+{
+    struct packed reader = packed_from(packed);
+    uint64_t count, type, value;
+
+    if (!packed_array(&reader, &count) || count != 4 || !packed_count(&reader, &type) ||
+        type != TYPE_REQUEST || !packed_count(&reader, &value) || value > UINT32_MAX)
+        return false;
+    *msgid = (uint32_t)value;
     return true;
 }
 

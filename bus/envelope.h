@@ -33,6 +33,10 @@ struct envelope {
 };
 
 bool envelope_read(struct text packed, struct envelope *out, struct fault *fault);
+
+/* The msgid of a request, from its first octets, whatever follows: enough to refuse it. */
+bool envelope_peek_msgid(struct text packed, uint32_t *msgid);
+
 bool header_read(struct text packed, struct arena *arena, struct header *out, struct fault *fault);
 
 bool envelope_write_request(uint32_t msgid, const char *method, struct text params,
