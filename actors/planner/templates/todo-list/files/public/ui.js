@@ -48,9 +48,9 @@ export function iconButton(strokes, label, properties, run) {
                           ...properties, on: { click: run } }, icon(...strokes));
 }
 
-/* What went wrong, in a sentence for the person; `status` 0 means no answer came. */
-export class AnswerError extends Error {
-    constructor(message, status, details) {
+/* What went wrong, in a sentence for the person; `status` is that of the answer, 0 without one. */
+export class PlainError extends Error {
+    constructor(message, status = 0, details = {}) {
         super(message);
         this.status = status;
         this.details = details;
@@ -74,15 +74,15 @@ export async function api(method, path, body, options = {}) {
         });
         text = await response.text();
     } catch {
-        throw new AnswerError('The app cannot be reached. Check the connection, then try again.', 0, {});
+        throw new PlainError('The app cannot be reached. Check the connection, then try again.');
     } finally {
         clearTimeout(timer);
     }
     let answer = text;
     if (/^application\/json/.test(response.headers.get('content-type') || '')) answer = JSON.parse(text);
     if (!response.ok) {
-        throw new AnswerError(answer.error || `The app answered with error ${response.status}. Try again in a moment.`,
-                              response.status, answer);
+        throw new PlainError(answer.error || `The app answered with error ${response.status}. Try again in a moment.`,
+                             response.status, answer);
     }
     return answer;
 }
@@ -124,7 +124,7 @@ export async function attempt(run) {
     try {
         return await run();
     } catch (error) {
-        if (!(error instanceof AnswerError)) console.error(error);
+        if (!(error instanceof PlainError)) console.error(error);
         toast(error.message, undefined, true);
         return undefined;
     }
