@@ -4,7 +4,7 @@
  * Borrows:  the JSON text, during the call.
  * Gives:    appended octets in the caller's buffers.
  * Fails as: broken_json (syntax, duplicate keys, bad UTF-8, deeper than JSON_DEPTH_MAX,
- *           anything behind the value). Types are not judged here: a value of the wrong type
+ *           anything behind the value), too_large (more than JSON_NODES_MAX values). Types are not judged here: a value of the wrong type
  *           passes as it is and message_decode() lists it with the rest.
  * Stack:    parsing is bounded to JSON_DEPTH_MAX levels before the parser sees the text, so it
  *           may run on a 100 KB stack.
@@ -16,7 +16,7 @@
 
 #include "schemas/message.h"
 
-enum { JSON_DEPTH_MAX = 32 };
+enum { JSON_DEPTH_MAX = 32, JSON_NODES_MAX = 100000 };
 
 /* A value from outside the body (path or query), placed into the top-level object. */
 struct json_extra { const struct field *field; struct text value; };
@@ -40,5 +40,8 @@ void json_write_text(struct text text, msgpack_sbuffer *out);
 /* RFC 3339 with milliseconds, "2025-10-10T15:00:00.000Z". */
 enum { JSON_TIME_SIZE = 25 };
 void json_time(int64_t milliseconds, char out[JSON_TIME_SIZE]);
+
+/* The other way: RFC 3339 with any fraction and offset, 1970 to 9999; false when it is not one. */
+bool json_time_read(struct text text, int64_t *milliseconds);
 
 #endif
