@@ -1,0 +1,152 @@
+"""kill -9 of each role in the middle of changes: a defined state within seconds, nothing left over."""
+import concurrent.futures
+import glob
+import http.client
+import os
+import pathlib
+import signal
+import subprocess
+import unittest
+
+from product import Product, ROLES, wait_for
+
+SLOW = """
+const http = require('http');
+setTimeout(() => http.createServer((q, r) => r.end('slow')).listen(process.env.PORT), 1500);
+"""
+FAST = "require('http').createServer((q, r) => r.end('fast')).listen(process.env.PORT);"
+DEFINED = {"running", "stopped", "error", "sleeping"}
+
+
+def caged_processes(product):
+    """Processes whose cgroup or environment belongs to this product's apps: node in a cage."""
+    found = []
+    for entry in glob.glob("/proc/[0-9]*"):
+        try:
+            environ = pathlib.Path(entry, "environ").read_bytes()
+            cmdline = pathlib.Path(entry, "cmdline").read_bytes()
+        except OSError:
+            continue
+        if product.data.encode() in cmdline and b"bwrap" in cmdline or \
+                b"DATA_DIR=/data" in environ and product.data.encode() in environ:
+            found.append((entry, cmdline))
+    return found
+
+
+class Kill(unittest.TestCase):
+    def setUp(self):
+        self.product = Product(settings={"sandbox_rate_limit": 100000, "apps_rate_limit": 100000})
+        self.product.start()
+
+    def tearDown(self):
+        self.product.__exit__(None, None, None)
+
+    def execute(self, app_id, server, seconds=60):
+        try:
+            return self.product.http("POST", "/api/sandbox/execute",
+                                     {"appId": app_id, "files": {"server.js": server}},
+                                     seconds=seconds)
+        except (OSError, http.client.HTTPException) as error:
+            return error
+
+    def settled(self, app_id):
+        def look():
+            try:
+                answer = self.product.http("GET", f"/api/apps/{app_id}", seconds=5)
+            except (OSError, http.client.HTTPException):
+                return None
+            if answer.status == 404:
+                return "absent"
+            status = answer.json().get("status")
+            return status if status in DEFINED else None
+        return wait_for(look, 25, f"a defined state of {app_id}")
+
+    def serves_what_it_says(self, app_id, status):
+        url = f"http://{app_id}.localhost:{self.product.port}/"
+        if status == "running":
+            wait_for(lambda: self.product.preview(url, seconds=10).status == 200, 15, f"{app_id} answers")
+        else:
+            self.assertNotEqual(self.product.preview(url, seconds=10).status, 200)
+
+    def test_each_role_in_the_middle_of_a_start(self):
+        for role in ROLES:
+            with self.subTest(role=role):
+                app_id = f"kill-{role}"
+                with concurrent.futures.ThreadPoolExecutor() as pool:
+                    call = pool.submit(self.execute, app_id, SLOW)
+                    wait_for(lambda: self.product.http("GET", f"/api/apps/{app_id}").status == 200,
+                             10, "the operation has begun")
+                    self.product.kill_role(role)
+                    answer = call.result()
+                self.product.wait_ready()
+                status = self.settled(app_id)
+                self.serves_what_it_says(app_id, status)
+                if getattr(answer, "status", 0) == 201:
+                    self.assertEqual(status, "running")
+                # and the app can be changed again: no operation is left open
+                again = wait_for(lambda: (lambda a: a if getattr(a, "status", 0) == 201 else None)
+                                 (self.execute(app_id, FAST)), 30, "a new change succeeds")
+                self.assertEqual(again.status, 201)
+                self.serves_what_it_says(app_id, "running")
+
+    def test_kill_of_the_sandbox_brings_apps_back_with_their_data(self):
+        self.execute("stays", FAST)
+        data = pathlib.Path(self.product.data, "runtime/apps/stays/data/kept.txt")
+        data.write_text("x")
+        self.product.kill_role("sandbox")
+        self.product.wait_ready()
+        self.serves_what_it_says("stays", "running")
+        self.assertTrue(data.exists())
+
+    def test_kill_of_everything_then_start(self):
+        self.execute("survives", FAST)
+        self.execute("stopped", FAST)
+        self.product.http("POST", "/api/apps/stopped/stop")
+        pids = [self.product.role_pid(role) for role in ROLES]
+        os.kill(self.product.process.pid, signal.SIGKILL)
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.product.process.wait()
+        self.product.process = None
+        wait_for(lambda: not caged_processes(self.product), 10, "cages die with the sandbox")
+        self.product.start()
+        self.serves_what_it_says("survives", "running")
+        self.assertEqual(self.product.http("GET", "/api/apps/stopped").json()["status"], "stopped")
+
+    def test_roles_end_with_the_supervisor(self):
+        pids = [self.product.role_pid(role) for role in ROLES]
+        os.kill(self.product.process.pid, signal.SIGKILL)
+        self.product.process.wait()
+        self.product.process = None
+        wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 15,
+                 "roles end with isekai up")
+
+    def test_stop_leaves_nothing(self):
+        self.execute("leaves", FAST)
+        run_dir = self.product.run_dir
+        mounts = pathlib.Path("/proc/mounts").read_text()
+        self.assertEqual(self.product.stop(), 0)
+        wait_for(lambda: not caged_processes(self.product), 10, "no cage is left")
+        self.assertFalse(os.path.exists(run_dir), run_dir)
+        self.assertEqual(pathlib.Path("/proc/mounts").read_text(), mounts)
+        left = [path for path in glob.glob("/sys/fs/cgroup/**/isekai*/*leaves*", recursive=True)]
+        self.assertEqual(left, [])
+        self.product.start()
+
+
+class Second(unittest.TestCase):
+    def test_a_second_up_on_the_same_data_is_refused(self):
+        with Product() as product:
+            second = subprocess.run([os.fspath(p) for p in
+                                     [product.cli("status").args[0], "up", "--data", product.data,
+                                      "--listen", "127.0.0.1:1"]],
+                                    capture_output=True, text=True, timeout=20)
+            self.assertEqual(second.returncode, 1)
+            self.assertIn("another `isekai up`", second.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
