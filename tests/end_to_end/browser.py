@@ -1,0 +1,45 @@
+#!/usr/bin/python3
+"""browser.py [SCREENSHOTS] - make an app of each template in the real product and use it in Chromium."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from product import Product  # noqa: E402
+
+PROMPTS = {
+    "csv-viewer": "Create a CSV viewer app",
+    "todo-list": "Create a to-do list",
+    "markdown-editor": "Create a Markdown editor",
+    "dashboard": "Create a dashboard for my expenses",
+    "generic": "Create a recipe book app",
+}
+FEATURES = "Add dark mode, add search and add sorting"
+
+
+def make(product, prompt, change=None):
+    app = product.http("POST", "/api/apps/generate", {"prompt": prompt})
+    assert app.status == 201, app
+    if change:
+        changed = product.http("PATCH", f"/api/apps/{app.json()['id']}", {"prompt": change})
+        assert changed.status == 200, changed
+    return app.json()["previewUrl"]
+
+
+def main():
+    with Product(settings={"apps_rate_limit": 100000, "running_max": 50}) as product:
+        urls = {name: make(product, prompt) for name, prompt in PROMPTS.items()}
+        urls.update({f"{name}+features": make(product, prompt, FEATURES)
+                     for name, prompt in PROMPTS.items()})
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as table:
+            json.dump(urls, table)
+            table.flush()
+            return subprocess.run(["node", os.path.join(HERE, "browser", "templates_test.mjs"),
+                                   table.name, *sys.argv[1:]]).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
