@@ -2,7 +2,8 @@
 #
 #   isekai_library(ROOM SOURCES ... LINKS ...)     static library isekai_ROOM
 #   isekai_program(NAME SOURCES ... LINKS ...)     executable in <build>/bin
-#   isekai_test(NAME SOURCES ... LINKS ...)        cmocka test, run by ctest
+#   isekai_test(NAME [THREADS] SOURCES ... LINKS ...)  cmocka test, run by ctest; THREADS: also
+#                                                  one for the thread sanitizer
 
 set(ISEKAI_SANITIZE "" CACHE STRING "address | thread | empty; undefined comes with both")
 option(ISEKAI_FUZZ "Build the libFuzzer targets (clang only)" OFF)
@@ -61,10 +62,13 @@ endfunction()
 
 pkg_check_modules(cmocka IMPORTED_TARGET cmocka)
 function(isekai_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "THREADS" "" "SOURCES;LINKS")
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE isekai_flags PkgConfig::cmocka ${arg_LINKS})
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES TIMEOUT 120
         ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
+    if(arg_THREADS)
+        set_tests_properties(${name} PROPERTIES LABELS threads)
+    endif()
 endfunction()
