@@ -93,14 +93,20 @@ class Records {
         }
     }
 
-    add(input) {
-        this.checkNames(input, []);
+    async add(input) {
+        const [record] = await this.addAll([input]);
+        return record;
+    }
+
+    addAll(inputs) {
         const now = new Date().toISOString();
-        const record = { id: crypto.randomUUID(), ...this.clean(input, false),
-                         createdAt: now, updatedAt: now };
+        const records = inputs.map((input) => {
+            this.checkNames(input, []);
+            return { id: crypto.randomUUID(), ...this.clean(input, false), createdAt: now, updatedAt: now };
+        });
         return this.file.update((all) => {
-            this.checkRoom(all.length + 1);
-            return { next: [...all, record], result: record };
+            this.checkRoom(all.length + records.length);
+            return { next: [...all, ...records], result: records };
         });
     }
 
