@@ -1,0 +1,39 @@
+/* apps.h - rows of apps, for the other nouns of the store.
+ *
+ * Fails as: statements.h; app_not_found where said.
+ */
+#ifndef ISEKAI_ACTORS_STORE_APPS_H
+#define ISEKAI_ACTORS_STORE_APPS_H
+
+#include "actors/store/store.h"
+
+/* What a change changes; texts live in the arena or the request. */
+struct app_state {
+    struct text owner, name;
+    enum app_status status;
+    enum app_desire desire;
+    struct text error;
+    int64_t version;
+    struct text run_id;
+    int64_t updated_at;
+};
+
+bool app_state_load(const struct work *work, struct text app_id, bool *found,
+                    struct app_state *out, struct fault *fault);
+/* The same where there must be one: else app_not_found. */
+bool app_state_need(const struct work *work, struct text app_id, struct app_state *out,
+                    struct fault *fault);
+/* Write it back; updated_at rises with every call. */
+bool app_state_save(const struct work *work, struct text app_id, struct app_state *state,
+                    struct fault *fault);
+
+/* An app with its files, latest run and open operation; app_not_found when there is none. */
+bool stored_app_load(const struct work *work, struct text app_id, struct stored_app *out,
+                     struct fault *fault);
+
+/* conflict when the label of the id is another app's. */
+bool app_insert(const struct work *work, const struct begin_request *request,
+                struct fault *fault);
+bool app_delete(const struct work *work, struct text app_id, struct fault *fault);
+
+#endif

@@ -1,0 +1,411 @@
+/* operations.c - begin, advance, claim: who may change which app, and how far that has come. */
+#include "actors/store/operations.h"
+
+#include "actors/store/apps.h"
+#include "actors/store/versions.h"
+
+enum { IN_FLIGHT_RETRY_MS = 1000, BUSY_RETRY_MS_MIN = 250, CLAIM_MAX = 100 };
+
+/* Columns of operation_get and its kin. */
+enum {
+    OPERATION_ID, OPERATION_USER, OPERATION_APP_ID, OPERATION_KIND, OPERATION_STEP,
+    OPERATION_OWNER, OPERATION_VERSION, OPERATION_RUN_ID, OPERATION_CREATED_AT,
+    OPERATION_LEASE_UNTIL, OPERATION_DIGEST, OPERATION_FAILURE, OPERATION_RESULT,
+};
+
+/* ---- rows ---- */
+
+static bool failure_from_row(const struct work *work, struct query *query,
+                             const struct failure **out, struct fault *fault)
+{
+    struct text packed = column_octets(query, OPERATION_FAILURE, work->arena);
+
+    *out = NULL;
+    if (!packed.at)
+        return true;
+    struct failure *failure = arena_take(work->arena, sizeof *failure);
+    if (!failure)
+        return work_has_memory(work, fault);
+    *out = failure;
+    return message_decode(&failure_message, packed, LENIENT, work->arena, failure, NULL, fault);
+}
+
+static bool operation_from_row(const struct work *work, struct query *query,
+                               struct operation *out, struct fault *fault)
+{
+    struct arena *arena = work->arena;
+
+    *out = (struct operation){
+        .operation_id = column_text(query, OPERATION_ID, arena),
+        .user = column_text(query, OPERATION_USER, arena),
+        .app_id = column_text(query, OPERATION_APP_ID, arena),
+        .kind = (enum operation_kind)column_choice(query, OPERATION_KIND,
+                                                   &operation_kind_choices),
+        .step = (enum operation_step)column_choice(query, OPERATION_STEP,
+                                                   &operation_step_choices),
+        .owner = column_text(query, OPERATION_OWNER, arena),
+        .version = (uint64_t)column_number(query, OPERATION_VERSION),
+        .run_id = column_text(query, OPERATION_RUN_ID, arena),
+        .created_at = column_number(query, OPERATION_CREATED_AT),
+        .lease_until = column_number(query, OPERATION_LEASE_UNTIL),
+        .result = column_octets(query, OPERATION_RESULT, arena),
+    };
+    return failure_from_row(work, query, &out->failure, fault) && work_has_memory(work, fault);
+}
+
+bool operation_load(const struct work *work, struct text operation_id, struct text user,
+                    bool *found, struct operation_row *out, struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_operation_get);
+
+    query_text(&query, operation_id);
+    query_text(&query, user);
+    if (!query_next(&query, found, fault))
+        return false;
+    if (!*found)
+        return true;
+    out->digest = column_octets(&query, OPERATION_DIGEST, work->arena);
+    return operation_from_row(work, &query, &out->public, fault);
+}
+
+bool operation_load_open(const struct work *work, struct text app_id,
+                         const struct operation **out, struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_operation_open);
+    bool row = false;
+
+    *out = NULL;
+    query_text(&query, app_id);
+    if (!query_next(&query, &row, fault))
+        return false;
+    if (!row)
+        return true;
+    struct operation *operation = arena_take(work->arena, sizeof *operation);
+    if (!operation)
+        return work_has_memory(work, fault);
+    *out = operation;
+    return operation_from_row(work, &query, operation, fault);
+}
+
+static bool not_held(struct fault *fault)
+{
+    return fault_set(fault, FAULT_conflict, "the operation is not held by this owner");
+}
+
+/* Advance and finish may come without the user (from a takeover): then the caller's own operation
+ * is meant, or the one open operation of that id which the owner holds. */
+bool operation_load_held(const struct work *work, struct text operation_id, struct text owner,
+                         struct text user, struct operation *out, struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_operation_held);
+    struct text wanted = user.at ? user : text_from(work->user);
+    bool row = false, second = false;
+
+    query_text(&query, operation_id);
+    query_text(&query, owner);
+    query_text(&query, wanted);
+    if (!query_next(&query, &row, fault))
+        return false;
+    if (!row)
+        return not_held(fault);
+    if (!operation_from_row(work, &query, out, fault))
+        return false;
+    if (text_equals(out->user, wanted))
+        return true;
+    if (user.at)
+        return not_held(fault);
+    if (!query_next(&query, &second, fault))
+        return false;
+    bool other_is_open = second && column_choice(&query, OPERATION_STEP, &operation_step_choices)
+                                   != operation_step_ended;
+    return !other_is_open || fault_set(fault, FAULT_conflict, "two users have this operation id");
+}
+
+/* ---- begin ---- */
+
+static bool answer_known(const struct begin_request *request, const struct operation_row *known,
+                         struct operation *operation, struct fault *fault)
+{
+    if (!text_equals(known->digest, request->digest))
+        return fault_set(fault, FAULT_key_reused, "the key came with another request");
+    if (known->public.step != operation_step_ended) {
+        (void) fault_set(fault, FAULT_in_flight, "the operation is still open");
+        return fault_retry_after(fault, IN_FLIGHT_RETRY_MS);
+    }
+    *operation = known->public;
+    return true;
+}
+
+static bool makes_its_app(enum operation_kind kind)
+{
+    return kind == operation_kind_generate || kind == operation_kind_execute;
+}
+
+/* Somebody else's app does not exist for this user. */
+static bool check_app(const struct work *work, const struct begin_request *request, bool found,
+                      const struct app_state *state, struct fault *fault)
+{
+    if (found && request->kind == operation_kind_generate)
+        return fault_set(fault, FAULT_conflict, "an app of this id exists");
+    if (!found && !makes_its_app(request->kind))
+        return fault_set(fault, FAULT_app_not_found, "no app of that id");
+    if (found && !work->is_admin && !text_equals(state->owner, request->user))
+        return fault_set(fault, FAULT_app_not_found, "the app is another user's");
+    return true;
+}
+
+static bool check_not_busy(const struct work *work, const struct begin_request *request,
+                           struct fault *fault)
+{
+    const struct operation *open = NULL;
+
+    if (!operation_load_open(work, request->app_id, &open, fault))
+        return false;
+    if (!open)
+        return true;
+    int64_t left = open->lease_until - work->now_ms;
+    if (left < BUSY_RETRY_MS_MIN)
+        left = BUSY_RETRY_MS_MIN;
+    (void) fault_set(fault, FAULT_busy, "operation %s is open",
+                     choice_name(&operation_kind_choices, open->kind));
+    return fault_retry_after(fault, (uint32_t)(left > 5000 ? 5000 : left));
+}
+
+static bool check_version(const struct begin_request *request, int64_t version,
+                          struct fault *fault)
+{
+    return request->if_version == 0 || (int64_t)request->if_version == version ||
+           fault_set(fault, FAULT_precondition, "the app has version %lld", (long long)version);
+}
+
+static bool insert_operation(const struct work *work, const struct begin_request *request,
+                             struct operation *operation, struct fault *fault)
+{
+    struct query query = query_of(work->connection, STATEMENT_operation_insert);
+
+    *operation = (struct operation){
+        .operation_id = request->operation_id,
+        .app_id = request->app_id,
+        .kind = request->kind,
+        .step = operation_step_begun,
+        .owner = request->owner,
+        .created_at = work->now_ms,
+        .lease_until = work->now_ms + (int64_t)request->lease_ms,
+        .user = request->user,
+    };
+    query_text(&query, request->operation_id);
+    query_text(&query, request->user);
+    query_text(&query, request->app_id);
+    query_string(&query, choice_name(&operation_kind_choices, request->kind));
+    query_text(&query, request->owner);
+    query_octets(&query, request->digest);
+    query_number(&query, operation->created_at);
+    query_number(&query, operation->lease_until);
+    return query_run(&query, fault);
+}
+
+static bool load_app_before(const struct work *work, const struct begin_request *request,
+                            struct begin_reply *reply, struct fault *fault)
+{
+    struct stored_app *app = arena_take(work->arena, sizeof *app);
+
+    if (!app || !stored_app_load(work, request->app_id, app, fault))
+        return work_has_memory(work, fault) && false;
+    reply->app = app;
+    return true;
+}
+
+static bool begin_new(const struct work *work, const struct begin_request *request,
+                      struct operation *operation, struct begin_reply *reply,
+                      struct fault *fault)
+{
+    struct app_state state = {0};
+    bool found = false;
+
+    if (!app_state_load(work, request->app_id, &found, &state, fault) ||
+        !check_app(work, request, found, &state, fault) ||
+        !check_not_busy(work, request, fault) ||
+        !check_version(request, state.version, fault))
+        return false;
+    if (found ? !load_app_before(work, request, reply, fault) : !app_insert(work, request, fault))
+        return false;
+    reply->created = true;
+    return insert_operation(work, request, operation, fault);
+}
+
+bool store_begin(const struct work *work, const struct begin_request *request,
+                 struct begin_reply *reply, struct fault *fault)
+{
+    struct operation *operation = arena_take(work->arena, sizeof *operation);
+    struct operation_row known;
+    bool found = false;
+
+    if (!operation)
+        return work_has_memory(work, fault);
+    reply->operation = operation;
+    if (!operation_load(work, request->operation_id, request->user, &found, &known, fault))
+        return false;
+    if (found)
+        return answer_known(request, &known, operation, fault);
+    return begin_new(work, request, operation, reply, fault);
+}
+
+/* ---- advance ---- */
+
+/* The same operation asked twice replaces what it stored. */
+static bool store_content(const struct work *work, const struct advance_request *request,
+                          struct operation *operation, struct fault *fault)
+{
+    int64_t number = (int64_t)operation->version;
+
+    if (number == 0 && !version_next(work, operation->app_id, &number, fault))
+        return false;
+    operation->version = (uint64_t)number;
+    return version_put(work, operation->app_id, number, request->new_version, fault);
+}
+
+static bool save_step(const struct work *work, const struct operation *operation,
+                      struct fault *fault)
+{
+    struct query query = query_of(work->connection, STATEMENT_operation_advance);
+
+    query_text(&query, operation->operation_id);
+    query_text(&query, operation->user);
+    query_string(&query, choice_name(&operation_step_choices, operation->step));
+    query_number(&query, (int64_t)operation->version);
+    query_text(&query, operation->run_id);
+    query_number(&query, operation->lease_until);
+    return query_run(&query, fault);
+}
+
+static bool check_step(const struct advance_request *request, struct fault *fault)
+{
+    if (request->step == operation_step_ended)
+        return fault_set(fault, FAULT_malformed, "step: only finish ends an operation");
+    if (request->new_version && request->step != operation_step_stored)
+        return fault_set(fault, FAULT_malformed, "newVersion: only with step stored");
+    return true;
+}
+
+bool store_advance(const struct work *work, const struct advance_request *request,
+                   struct advance_reply *reply, struct fault *fault)
+{
+    struct operation operation;
+
+    if (!check_step(request, fault) ||
+        !operation_load_held(work, request->operation_id, request->owner, request->user,
+                             &operation, fault))
+        return false;
+    if (operation.step == operation_step_ended)
+        return fault_set(fault, FAULT_conflict, "the operation has ended");
+    if (request->new_version && !store_content(work, request, &operation, fault))
+        return false;
+    if (request->step > operation.step)         /* steps never go back */
+        operation.step = request->step;
+    if (request->run_id.at)
+        operation.run_id = request->run_id;
+    operation.lease_until = work->now_ms + (int64_t)request->lease_ms;
+    reply->version = operation.version;
+    return save_step(work, &operation, fault);
+}
+
+/* ---- claim ---- */
+
+static bool read_expired(const struct work *work, const struct claim_request *request,
+                         struct operation *operations, uint32_t *count, struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_operation_expired);
+    bool row = false;
+
+    query_number(&query, work->now_ms);
+    query_number(&query, (int64_t)request->limit);
+    while (query_next(&query, &row, fault)) {
+        if (!row)
+            return true;
+        if (!operation_from_row(work, &query, &operations[*count], fault))
+            return false;
+        (*count)++;
+    }
+    return false;
+}
+
+static bool claim_one(const struct work *work, const struct claim_request *request,
+                      struct operation *operation, struct fault *fault)
+{
+    struct query query = query_of(work->connection, STATEMENT_operation_claim);
+
+    operation->owner = request->owner;
+    operation->lease_until = work->now_ms + (int64_t)request->lease_ms;
+    query_text(&query, operation->operation_id);
+    query_text(&query, operation->user);
+    query_text(&query, operation->owner);
+    query_number(&query, operation->lease_until);
+    return query_run(&query, fault);
+}
+
+bool store_claim(const struct work *work, const struct claim_request *request,
+                 struct claim_reply *reply, struct fault *fault)
+{
+    struct operation *operations = arena_take(work->arena, CLAIM_MAX * sizeof *operations);
+
+    if (!operations)
+        return work_has_memory(work, fault);
+    reply->operations.at = operations;
+    if (!read_expired(work, request, operations, &reply->operations.count, fault))
+        return false;
+    for (uint32_t i = 0; i < reply->operations.count; i++)
+        if (!claim_one(work, request, &operations[i], fault))
+            return false;
+    return true;
+}
+
+/* ---- forget ---- */
+
+struct old_operation { struct text operation_id, user; int64_t octets; };
+
+static bool read_old(struct connection *connection, struct arena *arena, int64_t before_ms,
+                     struct old_operation *old, size_t *count, struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(connection, STATEMENT_operation_old);
+    bool row = false;
+
+    query_number(&query, before_ms);
+    query_number(&query, FORGET_OPERATIONS_MAX);
+    while (query_next(&query, &row, fault)) {
+        if (!row)
+            return !arena_is_exhausted(arena) || fault_set(fault, FAULT_internal, "no memory");
+        old[(*count)++] = (struct old_operation){column_text(&query, 0, arena),
+                                                 column_text(&query, 1, arena),
+                                                 column_number(&query, 2)};
+    }
+    return false;
+}
+
+static bool delete_old(struct connection *connection, const struct old_operation *old,
+                       struct fault *fault)
+{
+    struct query query = query_of(connection, STATEMENT_operation_delete);
+
+    query_text(&query, old->operation_id);
+    query_text(&query, old->user);
+    return query_run(&query, fault);
+}
+
+/* Bounded in octets too: what is deleted is overwritten, and so goes through the WAL. */
+bool operations_forget(struct connection *connection, struct arena *arena, int64_t before_ms,
+                       bool *more, struct fault *fault)
+{
+    struct old_operation old[FORGET_OPERATIONS_MAX];
+    size_t count = 0, i = 0;
+    int64_t octets = 0;
+
+    if (!read_old(connection, arena, before_ms, old, &count, fault))
+        return false;
+    for (; i < count && (i == 0 || octets + old[i].octets <= FORGET_OCTETS_MAX); i++) {
+        if (!delete_old(connection, &old[i], fault))
+            return false;
+        octets += old[i].octets;
+    }
+    *more = i < count || count == FORGET_OPERATIONS_MAX;
+    return true;
+}

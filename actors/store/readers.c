@@ -1,0 +1,95 @@
+/* readers.c - lend read-only connections. */
+#include "actors/store/readers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "bus/clock.h"
+
+struct readers {
+    pthread_mutex_t mutex;          /* guards idle and idle_count */
+    pthread_cond_t given;
+    struct connection *idle[READERS_MAX];       /* the last given is the first taken: its cache is warm */
+    size_t idle_count;
+};
+
+struct readers *readers_new(const struct database *database, size_t count, struct fault *fault)
+{
+    struct readers *self = calloc(1, sizeof *self);
+    pthread_condattr_t attributes;
+
+    if (!self || count < 1 || count > READERS_MAX) {
+        (void) fault_set(fault, FAULT_internal, "no %zu readers", count);
+        free(self);
+        return NULL;
+    }
+    pthread_mutex_init(&self->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->given, &attributes);
+    pthread_condattr_destroy(&attributes);
+    while (self->idle_count < count) {
+        struct connection *connection = connection_open_reader(database, fault);
+        if (!connection) {
+            readers_free(self);
+            return NULL;
+        }
+        self->idle[self->idle_count++] = connection;
+    }
+    return self;
+}
+
+void readers_free(struct readers *self)
+{
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->idle_count; i++)
+        connection_close(self->idle[i]);
+    pthread_cond_destroy(&self->given);
+    pthread_mutex_destroy(&self->mutex);
+    free(self);
+}
+
+static struct connection *take_idle(struct readers *self, int64_t deadline_ms)
+{
+    struct timespec at = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+    struct connection *connection = NULL;
+
+    pthread_mutex_lock(&self->mutex);
+    while (self->idle_count == 0 && clock_left_ms(deadline_ms) > 0)
+        (void) pthread_cond_timedwait(&self->given, &self->mutex, &at);
+    if (self->idle_count > 0)
+        connection = self->idle[--self->idle_count];
+    pthread_mutex_unlock(&self->mutex);
+    return connection;
+}
+
+static void put_idle(struct readers *self, struct connection *connection)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->idle[self->idle_count++] = connection;
+    pthread_cond_signal(&self->given);
+    pthread_mutex_unlock(&self->mutex);
+}
+
+struct connection *readers_take(struct readers *self, int64_t deadline_ms, struct fault *fault)
+{
+    struct connection *connection = take_idle(self, deadline_ms);
+
+    if (!connection) {
+        (void) fault_set(fault, FAULT_timed_out, "no reader came free");
+        return NULL;
+    }
+    if (statement_run(connection, STATEMENT_snapshot_begin, fault))
+        return connection;
+    put_idle(self, connection);
+    return NULL;
+}
+
+void readers_give(struct readers *self, struct connection *connection)
+{
+    struct fault ignored = {0};
+
+    (void) statement_run(connection, STATEMENT_snapshot_end, &ignored);
+    put_idle(self, connection);
+}

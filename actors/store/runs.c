@@ -1,0 +1,335 @@
+/* runs.c - which start of an app runs where, and what became of it. */
+#include "actors/store/runs.h"
+
+#include <sodium.h>
+
+#include "actors/store/outbox.h"
+
+/* Columns of run_get and run_desired. */
+enum {
+    RUN_ID, RUN_APP_ID, RUN_VERSION, RUN_NODE, RUN_GATEWAY, RUN_URL, RUN_PORT, RUN_STARTED_AT,
+    RUN_CONFIG, RUN_FILES,
+};
+
+enum {
+    DESIRED_PAGE_MAX = 100,
+    DESIRED_ROW_OCTETS = 1024,
+    KNOWN_APPS_MAX = 100000,
+    KNOWN_ROW_OCTETS = 16,
+};
+
+static bool run_from_row(const struct work *work, struct query *query, const struct run **out,
+                         struct fault *fault)
+{
+    struct text config = column_octets(query, RUN_CONFIG, work->arena);
+    struct run_config *asked = arena_take(work->arena, sizeof *asked);
+    struct run *run = arena_take(work->arena, sizeof *run);
+
+    if (!run || !asked)
+        return work_has_memory(work, fault);
+    if (config.at && !message_decode(&run_config_message, config, LENIENT, work->arena, asked,
+                                     NULL, fault))
+        return fault_while(fault, "run config");
+    *run = (struct run){
+        .run_id = column_text(query, RUN_ID, work->arena),
+        .app_id = column_text(query, RUN_APP_ID, work->arena),
+        .version = (uint64_t)column_number(query, RUN_VERSION),
+        .node = column_text(query, RUN_NODE, work->arena),
+        .gateway = column_text(query, RUN_GATEWAY, work->arena),
+        .url = column_text(query, RUN_URL, work->arena),
+        .port = (uint64_t)column_number(query, RUN_PORT),
+        .started_at = column_number(query, RUN_STARTED_AT),
+        .config = config.at ? asked : NULL,
+    };
+    *out = run;
+    return work_has_memory(work, fault);
+}
+
+bool run_load(const struct work *work, struct text run_id, struct text app_id,
+              const struct run **out, struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_run_get);
+    bool row = false;
+
+    *out = NULL;
+    if (!run_id.at)
+        return true;
+    query_text(&query, run_id);
+    query_text(&query, app_id);
+    return query_next(&query, &row, fault) &&
+           (!row || run_from_row(work, &query, out, fault));
+}
+
+static bool prune(const struct work *work, enum statement statement, const struct run *run,
+                  struct fault *fault)
+{
+    struct query query = query_of(work->connection, statement);
+
+    query_text(&query, run->app_id);
+    query_text(&query, run->run_id);
+    query_number(&query, RUNS_KEPT_MAX);
+    return query_run(&query, fault);
+}
+
+bool run_put(const struct work *work, const struct run *run, struct fault *fault)
+{
+    OWNED(buffer) msgpack_sbuffer config = {0};
+
+    if (run->config && !message_encode(&run_config_message, run->config, &config, fault))
+        return fault_while(fault, "run config");
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_run_put);
+    query_text(&query, run->run_id);
+    query_text(&query, run->app_id);
+    query_number(&query, (int64_t)run->version);
+    query_text(&query, run->node);
+    query_text(&query, run->gateway);
+    query_text(&query, run->url);
+    query_number(&query, (int64_t)run->port);
+    query_number(&query, run->started_at);
+    query_octets(&query, buffer_text(&config));
+    return query_run(&query, fault) && prune(work, STATEMENT_runs_prune, run, fault) &&
+           prune(work, STATEMENT_run_ends_prune, run, fault);
+}
+
+/* ---- ends ---- */
+
+/* The one rule for what an end does to its app. Nothing that ended is started again unasked: an
+ * app that crashes would be started for ever. */
+static void end_state(struct app_state *state, enum app_status status, struct text error)
+{
+    state->status = status;
+    state->desire = app_desire_stopped;
+    state->error = status == app_status_error ? error : (struct text){0};
+}
+
+bool run_apply_end(const struct work *work, struct text app_id, struct app_state *state,
+                   struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_run_end_get);
+    bool row = false;
+
+    if (state->status != app_status_running || !state->run_id.at)
+        return true;
+    query_text(&query, state->run_id);
+    query_text(&query, app_id);
+    if (!query_next(&query, &row, fault))
+        return false;
+    if (!row)
+        return true;
+    end_state(state, (enum app_status)column_choice(&query, 0, &app_status_choices),
+              column_text(&query, 1, work->arena));
+    return work_has_memory(work, fault);
+}
+
+static bool put_end(const struct work *work, const struct ended_request *request,
+                    struct text how, bool *is_new, struct fault *fault)
+{
+    struct query query = query_of(work->connection, STATEMENT_run_end_put);
+
+    query_text(&query, request->run_id);
+    query_text(&query, request->app_id);
+    query_string(&query, choice_name(&app_status_choices, request->status));
+    query_text(&query, request->error);
+    query_number(&query, work->now_ms);
+    query_octets(&query, how);
+    if (!query_run(&query, fault))
+        return false;
+    *is_new = sqlite3_changes(work->connection->db) == 1;
+    return true;
+}
+
+static void pack_string(msgpack_packer *packer, struct text string)
+{
+    msgpack_pack_str(packer, string.size);
+    msgpack_pack_str_body(packer, string.at, string.size);
+}
+
+/* {runId, status, error?, end: {...}} */
+static struct text pack_detail(const struct ended_request *request, struct text how,
+                               msgpack_sbuffer *out)
+{
+    const char *status = choice_name(&app_status_choices, request->status);
+    msgpack_packer packer;
+
+    msgpack_packer_init(&packer, out, msgpack_sbuffer_write);
+    msgpack_pack_map(&packer, request->error.at ? 4 : 3);
+    pack_string(&packer, TEXT_OF("runId"));
+    pack_string(&packer, request->run_id);
+    pack_string(&packer, TEXT_OF("status"));
+    pack_string(&packer, text_from(status));
+    if (request->error.at) {
+        pack_string(&packer, TEXT_OF("error"));
+        pack_string(&packer, request->error);
+    }
+    pack_string(&packer, TEXT_OF("end"));
+    (void) msgpack_sbuffer_write(out, how.at, how.size);
+    return buffer_text(out);
+}
+
+/* The id follows from the run's, so that an end told twice is recorded once, whatever the store
+ * still remembers. */
+static struct text end_event_id(const struct work *work, struct text run_id)
+{
+    unsigned char hash[16];
+    char hex[sizeof hash * 2 + 1];
+
+    (void) crypto_generichash(hash, sizeof hash, (const unsigned char *)run_id.at, run_id.size,
+                              NULL, 0);
+    (void) sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+    return arena_print(work->arena, "run-ended-%s", hex);
+}
+
+static bool record_end(const struct work *work, const struct ended_request *request,
+                       struct text how, struct fault *fault)
+{
+    OWNED(buffer) msgpack_sbuffer detail = {0};
+    struct audit_event event = {
+        .event_id = end_event_id(work, request->run_id),
+        .at = request->end->ended_at ? request->end->ended_at : work->now_ms,
+        .kind = TEXT_OF("run_ended"),
+        .app_id = request->app_id,
+        .request_id = text_from(work->request_id),
+        .detail = pack_detail(request, how, &detail),
+    };
+
+    return work_has_memory(work, fault) && outbox_put(work, &event, 1, fault);
+}
+
+static bool apply_ended(const struct work *work, const struct ended_request *request,
+                        struct app_state *state, struct fault *fault)
+{
+    if (state->status != app_status_running || !text_equals(state->run_id, request->run_id))
+        return true;
+    end_state(state, request->status, request->error);
+    return app_state_save(work, request->app_id, state, fault);
+}
+
+/* An end of an app that is no more is only recorded. */
+bool store_ended(const struct work *work, const struct ended_request *request,
+                 struct nothing *reply, struct fault *fault)
+{
+    OWNED(buffer) msgpack_sbuffer how = {0};
+    struct app_state state;
+    bool found = false, is_new = true;
+
+    (void) reply;
+    if (request->status == app_status_running || request->status == app_status_generating)
+        return fault_set(fault, FAULT_malformed, "status of an ended run: sleeping, stopped or "
+                         "error");
+    if (!message_encode(&run_end_message, request->end, &how, fault) ||
+        !app_state_load(work, request->app_id, &found, &state, fault))
+        return false;
+    if (found && !put_end(work, request, buffer_text(&how), &is_new, fault))
+        return false;
+    if (!is_new)
+        return true;
+    return (!found || apply_ended(work, request, &state, fault)) &&
+           record_end(work, request, buffer_text(&how), fault);
+}
+
+/* ---- desired ---- */
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool count_known(const struct work *work, uint64_t *out, struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_app_count_all);
+    bool row = false;
+
+    if (!query_next(&query, &row, fault))
+        return false;
+    *out = (uint64_t)column_number(&query, 0);
+    return true;
+}
+
+static bool read_ids(const struct work *work, struct app_ref *ids, uint64_t count,
+                     size_t *octets, struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_app_ids);
+    bool row = true;
+
+    query_number(&query, (int64_t)count);
+    for (uint64_t i = 0; i < count && row; i++) {
+        if (!query_next(&query, &row, fault))
+            return false;
+        ids[i].app_id = column_text(&query, 0, work->arena);
+        *octets += ids[i].app_id.size + KNOWN_ROW_OCTETS;
+    }
+    return work_has_memory(work, fault);
+}
+
+/* Every app's id; none when they are more than a message can hold: a list that names only some
+ * would be an order to remove the others. known_all tells the two apart. */
+static bool read_known(const struct work *work, struct desired_reply *reply,
+                       struct fault *fault)
+{
+    size_t octets = 0, octets_max = smaller(KNOWN_OCTETS_MAX, work->message_octets_max / 4);
+    uint64_t count = 0;
+
+    if (!count_known(work, &count, fault))
+        return false;
+    if (count * KNOWN_ROW_OCTETS > octets_max || count > KNOWN_APPS_MAX)
+        return true;
+    struct app_ref *ids = arena_take(work->arena, count * sizeof *ids);
+    if (!ids || !read_ids(work, ids, count, &octets, fault))
+        return work_has_memory(work, fault) && false;
+    reply->known_all = octets <= octets_max;
+    reply->known.at = ids;
+    reply->known.count = reply->known_all ? (uint32_t)count : 0;
+    return true;
+}
+
+static bool desired_from_row(const struct work *work, struct query *query,
+                             struct desired_app *out, struct fault *fault)
+{
+    struct app_code code;
+    struct text files = column_octets(query, RUN_FILES, work->arena);
+
+    if (!run_from_row(work, query, &out->run, fault))
+        return false;
+    if (!message_decode(&app_code_message, files, LENIENT, work->arena, &code, NULL, fault))
+        return fault_while(fault, "files");
+    out->app_id = out->run->app_id;
+    out->files = code.files;
+    return true;
+}
+
+static bool read_desired(const struct work *work, const struct desired_request *request,
+                         struct desired_app *apps, struct desired_reply *reply,
+                         struct fault *fault)
+{
+    OWNED(query) struct query query = query_of(work->connection, STATEMENT_run_desired);
+    size_t octets = 0, octets_max = smaller(PAGE_OCTETS_MAX, work->message_octets_max / 2);
+    bool row = false;
+
+    query_text(&query, request->after.at ? request->after : TEXT_OF(""));
+    query_text(&query, request->node);
+    query_number(&query, DESIRED_PAGE_MAX + 1);
+    while (query_next(&query, &row, fault)) {
+        octets += row ? DESIRED_ROW_OCTETS +
+                  (size_t)sqlite3_column_bytes(query.statement, RUN_FILES) : 0;
+        reply->more = row && (reply->apps.count == DESIRED_PAGE_MAX ||
+                              (reply->apps.count > 0 && octets > octets_max));
+        if (!row || reply->more)
+            return true;
+        if (!desired_from_row(work, &query, &apps[reply->apps.count], fault))
+            return false;
+        reply->apps.count++;
+    }
+    return false;
+}
+
+bool store_desired(const struct work *work, const struct desired_request *request,
+                   struct desired_reply *reply, struct fault *fault)
+{
+    struct desired_app *apps = arena_take(work->arena, DESIRED_PAGE_MAX * sizeof *apps);
+
+    if (!apps)
+        return work_has_memory(work, fault);
+    reply->apps.at = apps;
+    return (request->after.at || read_known(work, reply, fault)) &&
+           read_desired(work, request, apps, reply, fault);
+}

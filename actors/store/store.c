@@ -1,0 +1,52 @@
+/* store.c - put the parts together, and take them apart in the order that loses nothing. */
+#include "actors/store/store.h"
+
+enum {
+    WAL_OCTETS = 16777216,
+    WAL_OCTETS_MAX = 67108864,
+};
+
+bool store_open(struct store *store, const char *directory, const struct store_settings *settings,
+                const struct bus_settings *bus, struct fault *fault)
+{
+    const struct writer_bounds bounds = {
+        .checkpoint_ms = (int64_t)settings->store_checkpoint_s * 1000,
+        .wal_octets = WAL_OCTETS,
+        .wal_octets_max = WAL_OCTETS_MAX,
+    };
+
+    *store = (struct store){
+        .database.lock = -1,
+        .operations_kept_ms = (int64_t)settings->operations_kept_s * 1000,
+        .message_octets_max = (size_t)bus->bus_message_bytes_max,
+    };
+    if (!database_open(&store->database, directory, fault))
+        return false;
+    struct connection *connection = connection_open_writer(&store->database, fault);
+    if (connection)
+        store->writer = writer_new(connection, &bounds, fault);
+    if (store->writer)
+        store->readers = readers_new(&store->database, (size_t)settings->store_reader_threads,
+                                     fault);
+    if (store->readers)
+        return true;
+    store_close(store);
+    return false;
+}
+
+/* Readers first: the writer's last checkpoint has the database for itself. */
+void store_close(struct store *store)
+{
+    readers_free(store->readers);
+    writer_free(store->writer);
+    database_close(&store->database);
+    store->readers = NULL;
+    store->writer = NULL;
+}
+
+bool store_is_healthy(void *self, char level[200])
+{
+    struct store *store = self;
+
+    return writer_is_healthy(store->writer, level);
+}

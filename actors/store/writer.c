@@ -1,0 +1,427 @@
+/* writer.c - queue, batch, commit, answer; and keep the WAL in bounds. */
+#include "actors/store/writer.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "actors/store/database.h"
+#include "bus/clock.h"
+
+enum {
+    TRANSACTIONS_MAX = 4,           /* for one batch, when SQLite gives up in the middle */
+    CHECKPOINT_WAIT_MS = 500,       /* for readers to let go; commits wait as long */
+    CHECKPOINT_AGAIN_MS = 1000,     /* after one that failed */
+    UNAVAILABLE_RETRY_MS = 1000,
+    WAL_FRAME_HEADER_OCTETS = 24,
+};
+
+enum write_state { WRITE_WAITING, WRITE_RUNNING, WRITE_DONE };
+
+struct write {
+    write_closure *run;
+    void *input;
+    size_t octets;
+    enum write_state state;         /* under the writer's mutex */
+    bool failed;                    /* the writer's until WRITE_DONE */
+    struct fault fault;
+    pthread_cond_t done;
+    struct write *next;
+};
+
+struct writer {
+    struct connection *connection;  /* the thread's alone */
+    struct writer_bounds bounds;
+    int64_t page_octets, wal_pages;
+    int64_t next_checkpoint_ms;
+
+    pthread_t thread;
+    pthread_mutex_t mutex;          /* guards everything below */
+    pthread_cond_t work;
+    struct write *first, *last;
+    size_t waiting;
+    bool stopping;
+    bool healthy;
+    struct fault trouble;
+    struct writer_counts counts;
+};
+
+struct batch { struct write *writes[BATCH_WRITES_MAX]; size_t count; };
+
+static int64_t wal_octets(const struct writer *self)
+{
+    return self->wal_pages * (self->page_octets + WAL_FRAME_HEADER_OCTETS);
+}
+
+static int wal_grew(void *self_, sqlite3 *db, const char *name, int pages)
+{
+    struct writer *self = self_;
+
+    (void) db;
+    (void) name;
+    self->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+/* Move the WAL into the database and cut the file to nothing. A reader that stays keeps it from
+ * that for as long as it stays; then it is tried again soon. */
+static bool checkpoint(struct writer *self)
+{
+    sqlite3 *db = self->connection->db;
+
+    (void) sqlite3_busy_timeout(db, CHECKPOINT_WAIT_MS);
+    int result = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    (void) sqlite3_busy_timeout(db, DATABASE_BUSY_MS);
+    if (result != SQLITE_OK) {
+        self->next_checkpoint_ms = clock_now_ms() + CHECKPOINT_AGAIN_MS;
+        return false;
+    }
+    self->wal_pages = 0;
+    self->next_checkpoint_ms = clock_now_ms() + self->bounds.checkpoint_ms;
+    pthread_mutex_lock(&self->mutex);
+    self->counts.checkpoints++;
+    pthread_mutex_unlock(&self->mutex);
+    return true;
+}
+
+static void checkpoint_when_due(struct writer *self, bool *retrying)
+{
+    bool due = clock_now_ms() >= self->next_checkpoint_ms;
+    bool large = wal_octets(self) > self->bounds.wal_octets;
+
+    if (due || (large && !*retrying))
+        *retrying = !checkpoint(self);
+}
+
+/* ---- a batch ---- */
+
+static bool transaction_is_gone(struct writer *self)
+{
+    return sqlite3_get_autocommit(self->connection->db) != 0;
+}
+
+static void undo_batch(struct writer *self)
+{
+    struct fault ignored = {0};
+
+    if (!transaction_is_gone(self))
+        (void) statement_run(self->connection, STATEMENT_batch_undo, &ignored);
+}
+
+static void fail_write(struct write *write, const struct fault *fault)
+{
+    write->failed = true;
+    write->fault = *fault;
+}
+
+static void fail_rest(struct batch *batch, const struct fault *fault)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (!batch->writes[i]->failed)
+            fail_write(batch->writes[i], fault);
+}
+
+/* Run one write in its savepoint. False: the whole transaction is lost by it. */
+static bool run_write(struct writer *self, struct write *write)
+{
+    struct connection *connection = self->connection;
+    struct fault fault = {0};
+
+    if (!statement_run(connection, STATEMENT_write_begin, &fault)) {
+        fail_write(write, &fault);
+        return false;
+    }
+    bool done = write->run(connection, write->input, &fault);
+    if (transaction_is_gone(self)) {
+        if (done)
+            (void) fault_set(&fault, FAULT_internal, "the transaction was given up");
+        fail_write(write, &fault);
+        return false;
+    }
+    if (done && statement_run(connection, STATEMENT_write_keep, &fault))
+        return true;
+    fail_write(write, &fault);
+    return statement_run(connection, STATEMENT_write_undo, &fault) &&
+           statement_run(connection, STATEMENT_write_keep, &fault);
+}
+
+enum attempt { BATCH_ENDED, BATCH_AGAIN };
+
+/* One transaction over all writes that have not failed. */
+static enum attempt try_batch(struct writer *self, struct batch *batch, struct fault *trouble)
+{
+    if (!statement_run(self->connection, STATEMENT_batch_begin, trouble)) {
+        fail_rest(batch, trouble);
+        return BATCH_ENDED;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->writes[i]->failed || run_write(self, batch->writes[i]))
+            continue;
+        undo_batch(self);
+        *trouble = batch->writes[i]->fault;
+        return BATCH_AGAIN;
+    }
+    if (!statement_run(self->connection, STATEMENT_batch_commit, trouble)) {
+        undo_batch(self);
+        fail_rest(batch, trouble);
+    }
+    return BATCH_ENDED;
+}
+
+/* Nobody may keep the WAL growing for ever. */
+static bool wal_has_room(struct writer *self, struct fault *fault)
+{
+    if (wal_octets(self) <= self->bounds.wal_octets_max || checkpoint(self))
+        return true;
+    (void) fault_set(fault, FAULT_unavailable, "a reader keeps the WAL from being checkpointed");
+    return fault_retry_after(fault, UNAVAILABLE_RETRY_MS);
+}
+
+static void run_transactions(struct writer *self, struct batch *batch, struct fault *trouble)
+{
+    for (int i = 0; i < TRANSACTIONS_MAX; i++) {
+        *trouble = (struct fault){0};
+        if (try_batch(self, batch, trouble) == BATCH_ENDED)
+            return;
+    }
+    fail_rest(batch, trouble);
+}
+
+static void run_batch(struct writer *self, struct batch *batch, struct fault *trouble)
+{
+    if (!wal_has_room(self, trouble)) {
+        fail_rest(batch, trouble);
+        return;
+    }
+    run_transactions(self, batch, trouble);
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->writes[i]->failed && batch->writes[i]->fault.kind == FAULT_disk_full)
+            *trouble = batch->writes[i]->fault;
+}
+
+/* ---- the thread ---- */
+
+static void take_batch(struct writer *self, struct batch *batch)
+{
+    size_t octets = 0;
+
+    batch->count = 0;
+    while (self->first && batch->count < BATCH_WRITES_MAX) {
+        struct write *write = self->first;
+        octets += write->octets;
+        if (batch->count > 0 && octets > BATCH_OCTETS_MAX)
+            break;
+        self->first = write->next;
+        if (!self->first)
+            self->last = NULL;
+        self->waiting--;
+        write->state = WRITE_RUNNING;
+        batch->writes[batch->count++] = write;
+    }
+}
+
+static void answer_batch(struct writer *self, struct batch *batch, const struct fault *trouble)
+{
+    self->counts.batches++;
+    self->counts.writes += batch->count;
+    self->healthy = trouble->kind == FAULT_NONE;
+    self->trouble = *trouble;
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->writes[i]->state = WRITE_DONE;
+        pthread_cond_signal(&batch->writes[i]->done);
+    }
+}
+
+static void wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline_ms)
+{
+    struct timespec at = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+
+    (void) pthread_cond_timedwait(cond, mutex, &at);
+}
+
+static void *serve(void *self_)
+{
+    struct writer *self = self_;
+    struct batch batch;
+    struct fault trouble;
+    bool retrying = false;
+
+    pthread_mutex_lock(&self->mutex);
+    while (self->first || !self->stopping) {
+        if (self->first) {
+            take_batch(self, &batch);
+            pthread_mutex_unlock(&self->mutex);
+            trouble = (struct fault){0};
+            run_batch(self, &batch, &trouble);
+            pthread_mutex_lock(&self->mutex);
+            answer_batch(self, &batch, &trouble);
+        } else {
+            wait_until(&self->work, &self->mutex, self->next_checkpoint_ms);
+        }
+        pthread_mutex_unlock(&self->mutex);
+        checkpoint_when_due(self, &retrying);
+        pthread_mutex_lock(&self->mutex);
+    }
+    pthread_mutex_unlock(&self->mutex);
+    (void) checkpoint(self);
+    return NULL;
+}
+
+/* ---- from other threads ---- */
+
+static void begin_condition(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static bool enqueue(struct writer *self, struct write *write, struct fault *fault)
+{
+    if (self->stopping)
+        return fault_set(fault, FAULT_unavailable, "the store is about to end");
+    if (self->waiting >= WRITES_WAITING_MAX)
+        return fault_set(fault, FAULT_overloaded, "%d writes are waiting", WRITES_WAITING_MAX);
+    if (self->last)
+        self->last->next = write;
+    else
+        self->first = write;
+    self->last = write;
+    self->waiting++;
+    pthread_cond_signal(&self->work);
+    return true;
+}
+
+static void remove_waiting(struct writer *self, struct write *write)
+{
+    struct write *before = NULL;
+
+    for (struct write *at = self->first; at != write; at = at->next)
+        before = at;
+    if (before)
+        before->next = write->next;
+    else
+        self->first = write->next;
+    if (self->last == write)
+        self->last = before;
+    self->waiting--;
+}
+
+/* What has begun is waited for: it may be committed at any moment. */
+static bool wait_for(struct writer *self, struct write *write, int64_t deadline_ms,
+                     struct fault *fault)
+{
+    while (write->state != WRITE_DONE) {
+        if (write->state == WRITE_RUNNING) {
+            pthread_cond_wait(&write->done, &self->mutex);
+        } else if (clock_left_ms(deadline_ms) == 0) {
+            remove_waiting(self, write);
+            return fault_set(fault, FAULT_timed_out, "the write waited for its turn too long");
+        } else {
+            wait_until(&write->done, &self->mutex, deadline_ms);
+        }
+    }
+    if (write->failed)
+        *fault = write->fault;
+    return !write->failed;
+}
+
+bool writer_do(struct writer *self, write_closure *run, void *input, size_t octets,
+               int64_t deadline_ms, struct fault *fault)
+{
+    struct write write = {.run = run, .input = input, .octets = octets};
+
+    begin_condition(&write.done);
+    pthread_mutex_lock(&self->mutex);
+    bool done = enqueue(self, &write, fault) && wait_for(self, &write, deadline_ms, fault);
+    pthread_mutex_unlock(&self->mutex);
+    pthread_cond_destroy(&write.done);
+    return done;
+}
+
+bool writer_is_healthy(struct writer *self, char level[200])
+{
+    pthread_mutex_lock(&self->mutex);
+    bool healthy = self->healthy;
+    (void) snprintf(level, 200, "%s", healthy ? "" : self->trouble.reason);
+    pthread_mutex_unlock(&self->mutex);
+    return healthy;
+}
+
+struct writer_counts writer_counts(struct writer *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    struct writer_counts counts = self->counts;
+    pthread_mutex_unlock(&self->mutex);
+    return counts;
+}
+
+static bool read_page_size(struct writer *self, struct fault *fault)
+{
+    OWNED(statement) sqlite3_stmt *statement = NULL;
+    sqlite3 *db = self->connection->db;
+
+    if (sqlite3_prepare_v2(db, "PRAGMA page_size", -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
+        return fault_set(fault, FAULT_internal, "page_size: %s", sqlite3_errmsg(db));
+    self->page_octets = sqlite3_column_int64(statement, 0);
+    return true;
+}
+
+/* Signals are main's affair. */
+static bool begin_thread(struct writer *self, struct fault *fault)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&self->thread, NULL, serve, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == 0 || fault_set(fault, FAULT_internal, "thread: %s", strerror(error));
+}
+
+static void drop(struct writer *self)
+{
+    pthread_cond_destroy(&self->work);
+    pthread_mutex_destroy(&self->mutex);
+    connection_close(self->connection);
+    free(self);
+}
+
+struct writer *writer_new(struct connection *connection, const struct writer_bounds *bounds,
+                          struct fault *fault)
+{
+    struct writer *self = calloc(1, sizeof *self);
+
+    if (!self) {
+        (void) fault_set(fault, FAULT_internal, "no memory for the writer");
+        connection_close(connection);
+        return NULL;
+    }
+    self->connection = connection;
+    self->bounds = *bounds;
+    self->healthy = true;
+    pthread_mutex_init(&self->mutex, NULL);
+    begin_condition(&self->work);
+    (void) sqlite3_wal_hook(connection->db, wal_grew, self);
+    (void) checkpoint(self);        /* what an earlier life left behind */
+    if (read_page_size(self, fault) && begin_thread(self, fault))
+        return self;
+    drop(self);
+    return NULL;
+}
+
+void writer_free(struct writer *self)
+{
+    if (!self)
+        return;
+    pthread_mutex_lock(&self->mutex);
+    self->stopping = true;
+    pthread_cond_signal(&self->work);
+    pthread_mutex_unlock(&self->mutex);
+    pthread_join(self->thread, NULL);
+    drop(self);
+}
