@@ -1,0 +1,210 @@
+/* openapi.c - routes, the messages they use and the one shape of refusals as a document. */
+#include "schemas/openapi.h"
+
+#include <ctype.h>
+
+enum { MESSAGES_MAX = 256 };
+
+static const char problem[] =
+    "\"problem\":{\"type\":\"object\",\"description\":\"Every refusal (RFC 9457).\",\"properties\":{"
+    "\"type\":{\"type\":\"string\",\"description\":\"Names the kind of refusal.\"},"
+    "\"title\":{\"type\":\"string\",\"description\":\"The kind in words.\"},"
+    "\"status\":{\"type\":\"integer\",\"description\":\"The HTTP status.\"},"
+    "\"detail\":{\"type\":\"string\",\"description\":\"What is wrong with this request.\"},"
+    "\"code\":{\"type\":\"string\",\"description\":\"A row of the faults reference.\"},"
+    "\"requestId\":{\"type\":\"string\",\"description\":\"Finds the request in logs and audit.\"},"
+    "\"error\":{\"type\":\"string\",\"description\":\"A short sentence.\"},"
+    "\"details\":{\"type\":\"array\",\"description\":\"Every violated field.\","
+    "\"items\":{\"$ref\":\"#/components/schemas/violation\"}},"
+    "\"log\":{\"type\":\"array\",\"description\":\"The last lines of an app that did not come up.\","
+    "\"items\":{\"$ref\":\"#/components/schemas/log_line\"}}},"
+    "\"required\":[\"type\",\"title\",\"status\",\"code\",\"requestId\",\"error\"]}";
+
+static const char health[] =
+    "\"health\":{\"type\":\"object\",\"description\":\"How the service is.\",\"properties\":{"
+    "\"status\":{\"type\":\"string\",\"enum\":[\"ok\",\"degraded\"],\"description\":\"All together.\"},"
+    "\"services\":{\"type\":\"object\",\"description\":\"Each by its name.\","
+    "\"additionalProperties\":{\"type\":\"string\",\"enum\":[\"ok\",\"error\",\"unknown\"]}},"
+    "\"timestamp\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":\"When.\"}},"
+    "\"required\":[\"status\",\"services\",\"timestamp\"]}";
+
+/* ---- which messages the document needs ---- */
+
+struct needed { bool at[MESSAGES_MAX]; bool grew; };
+
+static void need(struct needed *needed, const struct message *message)
+{
+    for (size_t i = 0; i < message_count && i < MESSAGES_MAX; i++)
+        if (messages[i] == message && !needed->at[i])
+            needed->at[i] = needed->grew = true;
+}
+
+static void need_items(struct needed *needed, const struct message *message)
+{
+    size_t count;
+    const struct field *fields = message->fields(&count);
+
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].item)
+            need(needed, fields[i].item);
+}
+
+/* What the routes and refusals name, and what that holds, until nothing new comes. */
+static void find_needed(struct needed *needed, const struct openapi_route *routes, size_t count)
+{
+    need(needed, &violation_message);
+    need(needed, &log_line_message);
+    for (size_t i = 0; i < count; i++) {
+        if (!routes[i].method)
+            continue;
+        need_items(needed, routes[i].method->request);
+        if (routes[i].method->reply != &nothing_message)
+            need(needed, routes[i].method->reply);
+    }
+    do {
+        needed->grew = false;
+        for (size_t i = 0; i < message_count && i < MESSAGES_MAX; i++)
+            if (needed->at[i])
+                need_items(needed, messages[i]);
+    } while (needed->grew);
+}
+
+static void print_schemas(FILE *out, const struct openapi_route *routes, size_t count)
+{
+    struct needed needed = {.grew = false};
+
+    find_needed(&needed, routes, count);
+    fprintf(out, "\"schemas\":{\n%s,\n%s", problem, health);
+    for (size_t i = 0; i < message_count && i < MESSAGES_MAX; i++) {
+        if (!needed.at[i])
+            continue;
+        fprintf(out, ",\n\"%s\":", messages[i]->name);
+        openapi_print_message(out, messages[i], NULL);
+    }
+    fputs("\n}", out);
+}
+
+/* ---- one operation ---- */
+
+static bool has_body(const struct openapi_route *route)
+{
+    return strcmp(route->verb, "GET") != 0 && strcmp(route->verb, "DELETE") != 0;
+}
+
+static void print_parameter(FILE *out, const struct field *field, const char *name,
+                            const char *in, size_t *printed)
+{
+    fprintf(out, "%s{\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"schema\":",
+            (*printed)++ > 0 ? "," : "", name, in,
+            field->need == REQUIRED ? "true" : "false");
+    openapi_print_field(out, field);
+    fputc('}', out);
+}
+
+static void print_parameters(FILE *out, const struct openapi_route *route)
+{
+    size_t count, printed = 0;
+    const struct field *fields = route->method->request->fields(&count);
+    char name[FIELD_NAME_SIZE];
+
+    fputs(",\"parameters\":[", out);
+    for (size_t i = 0; i < count; i++) {
+        field_wire_name(fields[i].name, name);
+        if (openapi_is_in_path(&fields[i], route->path))
+            print_parameter(out, &fields[i], name, "path", &printed);
+        else if (strcmp(fields[i].name, "if_match") == 0)
+            print_parameter(out, &fields[i], "If-Match", "header", &printed);
+        else if (!has_body(route))
+            print_parameter(out, &fields[i], name, "query", &printed);
+    }
+    fputc(']', out);
+}
+
+/* A request whose fields all stand elsewhere has no body. */
+static bool has_body_fields(const struct openapi_route *route)
+{
+    size_t count;
+    const struct field *fields = route->method->request->fields(&count);
+
+    for (size_t i = 0; i < count; i++)
+        if (!openapi_is_in_path(&fields[i], route->path) &&
+            strcmp(fields[i].name, "if_match") != 0)
+            return has_body(route);
+    return false;
+}
+
+static void print_request(FILE *out, const struct openapi_route *route)
+{
+    fprintf(out, ",\"operationId\":\"%s\"", route->method->name);
+    print_parameters(out, route);
+    if (!has_body_fields(route))
+        return;
+    fputs(",\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":", out);
+    openapi_print_message(out, route->method->request, route->path);
+    fputs("}}}", out);
+}
+
+static void print_success(FILE *out, const struct openapi_route *route)
+{
+    const struct message *reply = route->method ? route->method->reply : NULL;
+    bool is_health = strcmp(route->path, "/api/health") == 0;
+
+    fprintf(out, "\"%d\":{\"description\":", route->status);
+    openapi_print_text(out, reply ? reply->doc : "As described.");
+    if (is_health || (reply && reply != &nothing_message))
+        fprintf(out, ",\"content\":{\"application/json\":{\"schema\":"
+                "{\"$ref\":\"#/components/schemas/%s\"}}}", is_health ? "health" : reply->name);
+    fputc('}', out);
+}
+
+static void print_operation(FILE *out, const struct openapi_route *route)
+{
+    fputc('"', out);
+    for (const char *at = route->verb; *at; at++)
+        fputc(tolower((unsigned char)*at), out);
+    fputs("\":{\"summary\":", out);
+    openapi_print_text(out, route->doc);
+    if (route->method)
+        print_request(out, route);
+    fputs(",\"responses\":{", out);
+    print_success(out, route);
+    fputs(",\"default\":{\"description\":\"A refusal.\",\"content\":{\"application/problem+json\":"
+          "{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}}}", out);
+}
+
+/* Was this path printed with an earlier route? */
+static bool is_known_path(const struct openapi_route *routes, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(routes[i].path, routes[index].path) == 0)
+            return true;
+    return false;
+}
+
+static void print_path(FILE *out, const struct openapi_route *routes, size_t count, size_t first)
+{
+    bool is_later = false;
+
+    fprintf(out, "%s\n\"%s\":{", first > 0 ? "," : "", routes[first].path);
+    for (size_t i = first; i < count; i++) {
+        if (strcmp(routes[i].path, routes[first].path) != 0)
+            continue;
+        fputs(is_later ? ",\n" : "\n", out);
+        print_operation(out, &routes[i]);
+        is_later = true;
+    }
+    fputs("\n}", out);
+}
+
+void openapi_print(FILE *out, const struct openapi_route *routes, size_t route_count)
+{
+    fprintf(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Isekai\",\"version\":\"%s\","
+            "\"description\":\"A sentence in, a running, caged web app out.\"},\n\"paths\":{",
+            ISEKAI_VERSION);
+    for (size_t i = 0; i < route_count; i++)
+        if (!is_known_path(routes, i))
+            print_path(out, routes, route_count, i);
+    fputs("\n},\n\"components\":{", out);
+    print_schemas(out, routes, route_count);
+    fputs("}}\n", out);
+}
