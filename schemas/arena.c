@@ -69,7 +69,7 @@ void *arena_take(struct arena *arena, size_t size)
                                : (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     struct block *block = NULL;
 
-    if (rounded >= size && rounded <= arena->octets_max - arena->given)
+    if (size <= SIZE_MAX / 2 && rounded <= arena->octets_max - arena->given)
         block = block_for(arena, rounded);
     if (!block) {
         arena->exhausted = true;
