@@ -7,6 +7,16 @@
 
 #include "actors/store/store.h"
 
+/* Columns of app_get and app_list. */
+enum {
+    APP_ID_, APP_OWNER, APP_NAME, APP_PROMPT, APP_STATUS, APP_DESIRE, APP_ERROR, APP_VERSION,
+    APP_RUN_ID, APP_CREATED_AT, APP_UPDATED_AT, APP_URL, APP_METADATA, APP_FILES,
+};
+
+/* The row of app_get or app_list that `query` stands at. */
+bool app_from_row(const struct work *work, struct query *query, struct app *app,
+                  struct fault *fault);
+
 /* What a change changes; texts live in the arena or the request. */
 struct app_state {
     struct text owner, name;

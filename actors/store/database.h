@@ -1,8 +1,8 @@
 /* database.h - the one file that everything is kept in, and connections to it.
  *
  * Owns:     an open database owns the lock that keeps a second store process away.
- * Fails as: conflict (another process holds the lock, or a newer release wrote the file), disk_full,
- *           internal (a directory that is missing or not ours, a file that is no database).
+ * Fails as: conflict (another process holds the lock, or a newer release wrote the file),
+ *           disk_full, internal (a directory that cannot be had, a file that is no database).
  * ONE connection in ONE process writes and checkpoints; all others are read-only and
  * never checkpoint, not even when they close: SQLite before 3.51.3 may corrupt a WAL database
  * that two connections write or checkpoint at the same moment.
@@ -28,7 +28,7 @@ struct connection *connection_open_writer(const struct database *database, struc
 struct connection *connection_open_reader(const struct database *database, struct fault *fault);
 void connection_close(struct connection *connection);   /* NULL is welcome */
 
-/* The parts of opening a writer, for tests of the second. */
+/* A writer's connection without schema and statements: the first half of opening one. */
 struct connection *connection_open_bare(const struct database *database, struct fault *fault);
 
 #endif

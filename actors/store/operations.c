@@ -1,10 +1,9 @@
-/* operations.c - begin, advance, claim: who may change which app, and how far that has come. */
+/* operations.c - who holds which operation, and how far it has come. */
 #include "actors/store/operations.h"
 
-#include "actors/store/apps.h"
 #include "actors/store/versions.h"
 
-enum { IN_FLIGHT_RETRY_MS = 1000, BUSY_RETRY_MS_MIN = 250, CLAIM_MAX = 100 };
+enum { CLAIM_MAX = 100 };
 
 /* Columns of operation_get and its kin. */
 enum {
@@ -121,135 +120,6 @@ bool operation_load_held(const struct work *work, struct text operation_id, stru
     return !other_is_open || fault_set(fault, FAULT_conflict, "two users have this operation id");
 }
 
-/* ---- begin ---- */
-
-static bool answer_known(const struct begin_request *request, const struct operation_row *known,
-                         struct operation *operation, struct fault *fault)
-{
-    if (!text_equals(known->digest, request->digest))
-        return fault_set(fault, FAULT_key_reused, "the key came with another request");
-    if (known->public.step != operation_step_ended) {
-        (void) fault_set(fault, FAULT_in_flight, "the operation is still open");
-        return fault_retry_after(fault, IN_FLIGHT_RETRY_MS);
-    }
-    *operation = known->public;
-    return true;
-}
-
-static bool makes_its_app(enum operation_kind kind)
-{
-    return kind == operation_kind_generate || kind == operation_kind_execute;
-}
-
-/* Somebody else's app does not exist for this user. */
-static bool check_app(const struct work *work, const struct begin_request *request, bool found,
-                      const struct app_state *state, struct fault *fault)
-{
-    if (found && request->kind == operation_kind_generate)
-        return fault_set(fault, FAULT_conflict, "an app of this id exists");
-    if (!found && !makes_its_app(request->kind))
-        return fault_set(fault, FAULT_app_not_found, "no app of that id");
-    if (found && !work->is_admin && !text_equals(state->owner, request->user))
-        return fault_set(fault, FAULT_app_not_found, "the app is another user's");
-    return true;
-}
-
-static bool check_not_busy(const struct work *work, const struct begin_request *request,
-                           struct fault *fault)
-{
-    const struct operation *open = NULL;
-
-    if (!operation_load_open(work, request->app_id, &open, fault))
-        return false;
-    if (!open)
-        return true;
-    int64_t left = open->lease_until - work->now_ms;
-    if (left < BUSY_RETRY_MS_MIN)
-        left = BUSY_RETRY_MS_MIN;
-    (void) fault_set(fault, FAULT_busy, "operation %s is open",
-                     choice_name(&operation_kind_choices, open->kind));
-    return fault_retry_after(fault, (uint32_t)(left > 5000 ? 5000 : left));
-}
-
-static bool check_version(const struct begin_request *request, int64_t version,
-                          struct fault *fault)
-{
-    return request->if_version == 0 || (int64_t)request->if_version == version ||
-           fault_set(fault, FAULT_precondition, "the app has version %lld", (long long)version);
-}
-
-static bool insert_operation(const struct work *work, const struct begin_request *request,
-                             struct operation *operation, struct fault *fault)
-{
-    struct query query = query_of(work->connection, STATEMENT_operation_insert);
-
-    *operation = (struct operation){
-        .operation_id = request->operation_id,
-        .app_id = request->app_id,
-        .kind = request->kind,
-        .step = operation_step_begun,
-        .owner = request->owner,
-        .created_at = work->now_ms,
-        .lease_until = work->now_ms + (int64_t)request->lease_ms,
-        .user = request->user,
-    };
-    query_text(&query, request->operation_id);
-    query_text(&query, request->user);
-    query_text(&query, request->app_id);
-    query_string(&query, choice_name(&operation_kind_choices, request->kind));
-    query_text(&query, request->owner);
-    query_octets(&query, request->digest);
-    query_number(&query, operation->created_at);
-    query_number(&query, operation->lease_until);
-    return query_run(&query, fault);
-}
-
-static bool load_app_before(const struct work *work, const struct begin_request *request,
-                            struct begin_reply *reply, struct fault *fault)
-{
-    struct stored_app *app = arena_take(work->arena, sizeof *app);
-
-    if (!app || !stored_app_load(work, request->app_id, app, fault))
-        return work_has_memory(work, fault) && false;
-    reply->app = app;
-    return true;
-}
-
-static bool begin_new(const struct work *work, const struct begin_request *request,
-                      struct operation *operation, struct begin_reply *reply,
-                      struct fault *fault)
-{
-    struct app_state state = {0};
-    bool found = false;
-
-    if (!app_state_load(work, request->app_id, &found, &state, fault) ||
-        !check_app(work, request, found, &state, fault) ||
-        !check_not_busy(work, request, fault) ||
-        !check_version(request, state.version, fault))
-        return false;
-    if (found ? !load_app_before(work, request, reply, fault) : !app_insert(work, request, fault))
-        return false;
-    reply->created = true;
-    return insert_operation(work, request, operation, fault);
-}
-
-bool store_begin(const struct work *work, const struct begin_request *request,
-                 struct begin_reply *reply, struct fault *fault)
-{
-    struct operation *operation = arena_take(work->arena, sizeof *operation);
-    struct operation_row known;
-    bool found = false;
-
-    if (!operation)
-        return work_has_memory(work, fault);
-    reply->operation = operation;
-    if (!operation_load(work, request->operation_id, request->user, &found, &known, fault))
-        return false;
-    if (found)
-        return answer_known(request, &known, operation, fault);
-    return begin_new(work, request, operation, reply, fault);
-}
-
 /* ---- advance ---- */
 
 /* The same operation asked twice replaces what it stored. */
@@ -356,56 +226,5 @@ bool store_claim(const struct work *work, const struct claim_request *request,
     for (uint32_t i = 0; i < reply->operations.count; i++)
         if (!claim_one(work, request, &operations[i], fault))
             return false;
-    return true;
-}
-
-/* ---- forget ---- */
-
-struct old_operation { struct text operation_id, user; int64_t octets; };
-
-static bool read_old(struct connection *connection, struct arena *arena, int64_t before_ms,
-                     struct old_operation *old, size_t *count, struct fault *fault)
-{
-    OWNED(query) struct query query = query_of(connection, STATEMENT_operation_old);
-    bool row = false;
-
-    query_number(&query, before_ms);
-    query_number(&query, FORGET_OPERATIONS_MAX);
-    while (query_next(&query, &row, fault)) {
-        if (!row)
-            return !arena_is_exhausted(arena) || fault_set(fault, FAULT_internal, "no memory");
-        old[(*count)++] = (struct old_operation){column_text(&query, 0, arena),
-                                                 column_text(&query, 1, arena),
-                                                 column_number(&query, 2)};
-    }
-    return false;
-}
-
-static bool delete_old(struct connection *connection, const struct old_operation *old,
-                       struct fault *fault)
-{
-    struct query query = query_of(connection, STATEMENT_operation_delete);
-
-    query_text(&query, old->operation_id);
-    query_text(&query, old->user);
-    return query_run(&query, fault);
-}
-
-/* Bounded in octets too: what is deleted is overwritten, and so goes through the WAL. */
-bool operations_forget(struct connection *connection, struct arena *arena, int64_t before_ms,
-                       bool *more, struct fault *fault)
-{
-    struct old_operation old[FORGET_OPERATIONS_MAX];
-    size_t count = 0, i = 0;
-    int64_t octets = 0;
-
-    if (!read_old(connection, arena, before_ms, old, &count, fault))
-        return false;
-    for (; i < count && (i == 0 || octets + old[i].octets <= FORGET_OCTETS_MAX); i++) {
-        if (!delete_old(connection, &old[i], fault))
-            return false;
-        octets += old[i].octets;
-    }
-    *more = i < count || count == FORGET_OPERATIONS_MAX;
     return true;
 }

@@ -9,7 +9,7 @@
 struct readers {
     pthread_mutex_t mutex;          /* guards idle and idle_count */
     pthread_cond_t given;
-    struct connection *idle[READERS_MAX];       /* the last given is the first taken: its cache is warm */
+    struct connection *idle[READERS_MAX];       /* last given, first taken: its cache is warm */
     size_t idle_count;
 };
 

@@ -1,8 +1,8 @@
 /* readers.h - a pool of read-only connections, one in each reading thread's hand.
  *
  * Owns:     the pool owns its connections.
- * Gives:    readers_take() lends one until readers_give(), inside a snapshot of its own: all that is
- *           read with it is of one moment.
+ * Gives:    readers_take() lends one until readers_give(), inside a snapshot of its own: all that
+ *           is read with it is of one moment.
  * Units:    deadlines are clock_now_ms(), absolute.
  * Fails as: timed_out when none came free before the deadline; otherwise as statements.h.
  * Threads:  take and give from any; new and free from one.

@@ -7,6 +7,16 @@
 
 #include "actors/store/apps.h"
 
+/* Columns of run_get and run_desired. */
+enum {
+    RUN_ID, RUN_APP_ID, RUN_VERSION, RUN_NODE, RUN_GATEWAY, RUN_URL, RUN_PORT, RUN_STARTED_AT,
+    RUN_CONFIG, RUN_FILES,
+};
+
+/* The row of run_get or run_desired that `query` stands at. */
+bool run_from_row(const struct work *work, struct query *query, const struct run **out,
+                  struct fault *fault);
+
 /* *out is NULL when there is no such run of that app; run_id may be absent. */
 bool run_load(const struct work *work, struct text run_id, struct text app_id,
               const struct run **out, struct fault *fault);

@@ -9,7 +9,6 @@
 #include "bus/clock.h"
 
 enum {
-    TRANSACTIONS_MAX = 4,           /* for one batch, when SQLite gives up in the middle */
     CHECKPOINT_WAIT_MS = 500,       /* for readers to let go; commits wait as long */
     CHECKPOINT_AGAIN_MS = 1000,     /* after one that failed */
     UNAVAILABLE_RETRY_MS = 1000,
@@ -19,12 +18,9 @@ enum {
 enum write_state { WRITE_WAITING, WRITE_RUNNING, WRITE_DONE };
 
 struct write {
-    write_closure *run;
-    void *input;
+    struct closure closure;         /* the thread's until WRITE_DONE */
     size_t octets;
-    enum write_state state;         /* under the writer's mutex */
-    bool failed;                    /* the writer's until WRITE_DONE */
-    struct fault fault;
+    enum write_state state;         /* under the writer's mutex, as is all below */
     pthread_cond_t done;
     struct write *next;
 };
@@ -46,7 +42,8 @@ struct writer {
     struct writer_counts counts;
 };
 
-struct batch { struct write *writes[BATCH_WRITES_MAX]; size_t count; };
+/* A batch and who waits for it, in the same order. */
+struct round { struct batch batch; struct write *writes[BATCH_WRITES_MAX]; };
 
 static int64_t wal_octets(const struct writer *self)
 {
@@ -93,81 +90,6 @@ static void checkpoint_when_due(struct writer *self, bool *retrying)
         *retrying = !checkpoint(self);
 }
 
-/* ---- a batch ---- */
-
-static bool transaction_is_gone(struct writer *self)
-{
-    return sqlite3_get_autocommit(self->connection->db) != 0;
-}
-
-static void undo_batch(struct writer *self)
-{
-    struct fault ignored = {0};
-
-    if (!transaction_is_gone(self))
-        (void) statement_run(self->connection, STATEMENT_batch_undo, &ignored);
-}
-
-static void fail_write(struct write *write, const struct fault *fault)
-{
-    write->failed = true;
-    write->fault = *fault;
-}
-
-static void fail_rest(struct batch *batch, const struct fault *fault)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        if (!batch->writes[i]->failed)
-            fail_write(batch->writes[i], fault);
-}
-
-/* Run one write in its savepoint. False: the whole transaction is lost by it. */
-static bool run_write(struct writer *self, struct write *write)
-{
-    struct connection *connection = self->connection;
-    struct fault fault = {0};
-
-    if (!statement_run(connection, STATEMENT_write_begin, &fault)) {
-        fail_write(write, &fault);
-        return false;
-    }
-    bool done = write->run(connection, write->input, &fault);
-    if (transaction_is_gone(self)) {
-        if (done)
-            (void) fault_set(&fault, FAULT_internal, "the transaction was given up");
-        fail_write(write, &fault);
-        return false;
-    }
-    if (done && statement_run(connection, STATEMENT_write_keep, &fault))
-        return true;
-    fail_write(write, &fault);
-    return statement_run(connection, STATEMENT_write_undo, &fault) &&
-           statement_run(connection, STATEMENT_write_keep, &fault);
-}
-
-enum attempt { BATCH_ENDED, BATCH_AGAIN };
-
-/* One transaction over all writes that have not failed. */
-static enum attempt try_batch(struct writer *self, struct batch *batch, struct fault *trouble)
-{
-    if (!statement_run(self->connection, STATEMENT_batch_begin, trouble)) {
-        fail_rest(batch, trouble);
-        return BATCH_ENDED;
-    }
-    for (size_t i = 0; i < batch->count; i++) {
-        if (batch->writes[i]->failed || run_write(self, batch->writes[i]))
-            continue;
-        undo_batch(self);
-        *trouble = batch->writes[i]->fault;
-        return BATCH_AGAIN;
-    }
-    if (!statement_run(self->connection, STATEMENT_batch_commit, trouble)) {
-        undo_batch(self);
-        fail_rest(batch, trouble);
-    }
-    return BATCH_ENDED;
-}
-
 /* Nobody may keep the WAL growing for ever. */
 static bool wal_has_room(struct writer *self, struct fault *fault)
 {
@@ -177,58 +99,47 @@ static bool wal_has_room(struct writer *self, struct fault *fault)
     return fault_retry_after(fault, UNAVAILABLE_RETRY_MS);
 }
 
-static void run_transactions(struct writer *self, struct batch *batch, struct fault *trouble)
-{
-    for (int i = 0; i < TRANSACTIONS_MAX; i++) {
-        *trouble = (struct fault){0};
-        if (try_batch(self, batch, trouble) == BATCH_ENDED)
-            return;
-    }
-    fail_rest(batch, trouble);
-}
-
 static void run_batch(struct writer *self, struct batch *batch, struct fault *trouble)
 {
-    if (!wal_has_room(self, trouble)) {
-        fail_rest(batch, trouble);
-        return;
-    }
-    run_transactions(self, batch, trouble);
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->writes[i]->failed && batch->writes[i]->fault.kind == FAULT_disk_full)
-            *trouble = batch->writes[i]->fault;
+    *trouble = (struct fault){0};
+    if (wal_has_room(self, trouble))
+        batch_run(self->connection, batch, trouble);
+    else
+        batch_fail_rest(batch, trouble);
 }
 
 /* ---- the thread ---- */
 
-static void take_batch(struct writer *self, struct batch *batch)
+static void take_round(struct writer *self, struct round *round)
 {
+    size_t *count = &round->batch.count;
     size_t octets = 0;
 
-    batch->count = 0;
-    while (self->first && batch->count < BATCH_WRITES_MAX) {
+    *count = 0;
+    while (self->first && *count < BATCH_WRITES_MAX) {
         struct write *write = self->first;
         octets += write->octets;
-        if (batch->count > 0 && octets > BATCH_OCTETS_MAX)
+        if (*count > 0 && octets > BATCH_OCTETS_MAX)
             break;
         self->first = write->next;
         if (!self->first)
             self->last = NULL;
         self->waiting--;
         write->state = WRITE_RUNNING;
-        batch->writes[batch->count++] = write;
+        round->writes[*count] = write;
+        round->batch.closures[(*count)++] = &write->closure;
     }
 }
 
-static void answer_batch(struct writer *self, struct batch *batch, const struct fault *trouble)
+static void answer_round(struct writer *self, struct round *round, const struct fault *trouble)
 {
     self->counts.batches++;
-    self->counts.writes += batch->count;
+    self->counts.writes += round->batch.count;
     self->healthy = trouble->kind == FAULT_NONE;
     self->trouble = *trouble;
-    for (size_t i = 0; i < batch->count; i++) {
-        batch->writes[i]->state = WRITE_DONE;
-        pthread_cond_signal(&batch->writes[i]->done);
+    for (size_t i = 0; i < round->batch.count; i++) {
+        round->writes[i]->state = WRITE_DONE;
+        pthread_cond_signal(&round->writes[i]->done);
     }
 }
 
@@ -242,19 +153,18 @@ static void wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t dea
 static void *serve(void *self_)
 {
     struct writer *self = self_;
-    struct batch batch;
+    struct round round;
     struct fault trouble;
     bool retrying = false;
 
     pthread_mutex_lock(&self->mutex);
     while (self->first || !self->stopping) {
         if (self->first) {
-            take_batch(self, &batch);
+            take_round(self, &round);
             pthread_mutex_unlock(&self->mutex);
-            trouble = (struct fault){0};
-            run_batch(self, &batch, &trouble);
+            run_batch(self, &round.batch, &trouble);
             pthread_mutex_lock(&self->mutex);
-            answer_batch(self, &batch, &trouble);
+            answer_round(self, &round, &trouble);
         } else {
             wait_until(&self->work, &self->mutex, self->next_checkpoint_ms);
         }
@@ -324,15 +234,15 @@ static bool wait_for(struct writer *self, struct write *write, int64_t deadline_
             wait_until(&write->done, &self->mutex, deadline_ms);
         }
     }
-    if (write->failed)
-        *fault = write->fault;
-    return !write->failed;
+    if (write->closure.failed)
+        *fault = write->closure.fault;
+    return !write->closure.failed;
 }
 
 bool writer_do(struct writer *self, write_closure *run, void *input, size_t octets,
                int64_t deadline_ms, struct fault *fault)
 {
-    struct write write = {.run = run, .input = input, .octets = octets};
+    struct write write = {.closure = {.run = run, .input = input}, .octets = octets};
 
     begin_condition(&write.done);
     pthread_mutex_lock(&self->mutex);
@@ -355,6 +265,7 @@ struct writer_counts writer_counts(struct writer *self)
 {
     pthread_mutex_lock(&self->mutex);
     struct writer_counts counts = self->counts;
+    counts.waiting = self->waiting;
     pthread_mutex_unlock(&self->mutex);
     return counts;
 }

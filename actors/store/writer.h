@@ -5,7 +5,7 @@
  * savepoint and no other's. When the whole transaction fails, everybody in it fails.
  *
  * Owns:     the writer owns its thread and, from writer_new() on, the connection.
- * Borrows:  `input` until writer_do() returns, which is never before the closure has run or will not.
+ * Borrows:  `input` until writer_do() returns; then the closure has run, or never will.
  * Units:    deadlines are clock_now_ms(), absolute; sizes octets.
  * Fails as: timed_out   the deadline passed before the closure was begun; it never will be
  *           overloaded  WRITES_WAITING_MAX are waiting
@@ -21,11 +21,10 @@
 #ifndef ISEKAI_ACTORS_STORE_WRITER_H
 #define ISEKAI_ACTORS_STORE_WRITER_H
 
-#include "actors/store/statements.h"
+#include "actors/store/batch.h"
 
 enum {
     WRITES_WAITING_MAX = 256,
-    BATCH_WRITES_MAX = 64,
     BATCH_OCTETS_MAX = 16777216,        /* of requests; the first always fits */
 };
 
@@ -36,7 +35,6 @@ struct writer_bounds {
 };
 
 struct writer;
-typedef bool write_closure(struct connection *connection, void *input, struct fault *fault);
 
 struct writer *writer_new(struct connection *connection, const struct writer_bounds *bounds,
                           struct fault *fault);         /* NULL: the connection is closed too */
@@ -49,7 +47,7 @@ bool writer_do(struct writer *self, write_closure *run, void *input, size_t octe
 /* Did the last batch reach the disk? Does not block. */
 bool writer_is_healthy(struct writer *self, char level[200]);
 
-struct writer_counts { uint64_t batches, writes, checkpoints; };
+struct writer_counts { uint64_t batches, writes, checkpoints; size_t waiting; };
 struct writer_counts writer_counts(struct writer *self);
 
 #endif
