@@ -8,6 +8,7 @@
  * Fails as: timed_out    nobody answered before the deadline
  *           unavailable  no broker can be reached
  *           too_large    the request is over bus_message_bytes_max
+ *           interrupted  the descriptor of bus_client_stop_on() became readable
  *           (any other)  what the actor itself answered
  */
 #ifndef ISEKAI_BUS_CLIENT_H
@@ -32,6 +33,7 @@ struct ask {
 
 struct bus_client *bus_client_new(const struct bus_settings *bus, struct fault *fault);
 void bus_client_free(struct bus_client *self);              /* NULL is welcome */
+void bus_client_stop_on(struct bus_client *self, int fd);   /* readable: stop waiting; -1: none */
 
 /* `request` is the MessagePack of the one parameter, a map. */
 bool bus_client_ask_packed(struct bus_client *self, const struct ask *ask, struct text request,
