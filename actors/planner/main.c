@@ -1,0 +1,67 @@
+/* main.c - the planner process: read settings and templates, become its user, serve. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "actors/planner/planner.h"
+#include "bus/identity.h"
+#include "bus/log.h"
+#include "bus/settings.h"
+
+/* The setting's directory; else that of the tree this was built from; else the installed one. */
+static const char *templates_of(const struct planner_settings *settings)
+{
+    if (settings->planner_templates[0])
+        return settings->planner_templates;
+    return access(ISEKAI_TEMPLATES_DIR, R_OK) == 0 ? ISEKAI_TEMPLATES_DIR
+                                                   : ISEKAI_TEMPLATES_INSTALLED;
+}
+
+/* Templates are read with the rights of the starter: a clone's files may be closed to others. */
+static bool serve(const struct bus_settings *bus, const struct planner_settings *settings,
+                  struct fault *fault)
+{
+    struct library *library = library_read(templates_of(settings), fault);
+    struct actor actor = {
+        .name = "planner",
+        .methods = planner_methods,
+        .method_count = planner_method_count,
+        .self = library,
+        .threads = {[LANE_WORK] = (uint32_t)settings->planner_work_threads},
+    };
+    bool served = library && identity_become_role(bus->isekai_user, fault) &&
+                  actor_run(&actor, bus, fault);
+
+    library_free(library);
+    return served;
+}
+
+int main(int argc, char **argv)
+{
+    struct bus_settings bus;
+    struct planner_settings settings;
+    const struct setting_group groups[] = {{&settings_of_bus, &bus},
+                                           {&settings_of_planner, &settings}};
+    struct fault fault = {0};
+    enum log_level level = LOG_INFO;
+
+    switch (settings_load(groups, 2, "The planner of Isekai.", argc, argv, &fault)) {
+    case SETTINGS_HELPED:
+        return EXIT_SUCCESS;
+    case SETTINGS_REFUSED:
+        fprintf(stderr, "isekai-planner: %s\n", fault.reason);
+        return EXIT_MISUSED;
+    case SETTINGS_LOADED:
+        break;
+    }
+    if (!log_level_from_name(bus.log_level, &level)) {
+        fprintf(stderr, "isekai-planner: log_level: '%s' is none\n", bus.log_level);
+        return EXIT_CONFIG;
+    }
+    log_begin("planner", level);
+    if (!serve(&bus, &settings, &fault)) {
+        fprintf(stderr, "isekai-planner: %s\n", fault.reason);
+        return EXIT_SYSTEM;
+    }
+    return EXIT_SUCCESS;
+}
