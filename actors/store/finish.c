@@ -117,8 +117,7 @@ bool store_finish(const struct work *work, const struct finish_request *request,
     struct operation operation;
 
     (void) reply;
-    if (!operation_load_held(work, request->operation_id, request->owner, request->user,
-                             &operation, fault))
+    if (!operation_load_held(work, request->operation_id, request->owner, &operation, fault))
         return false;
     if (operation.step == operation_step_ended)     /* this very request, sent again */
         return true;

@@ -86,33 +86,25 @@ bool operation_load_open(const struct work *work, struct text app_id,
     return operation_from_row(work, &query, operation, fault);
 }
 
-static bool not_held(struct fault *fault)
-{
-    return fault_set(fault, FAULT_conflict, "the operation is not held by this owner");
-}
-
-/* Advance and finish may come without the user (from a takeover): then the caller's own operation
- * is meant, or the one open operation of that id which the owner holds. */
+/* A key is known by its user, but a takeover or a renewal comes from nobody in particular: then
+ * the one open operation of that id is meant which the owner holds. */
 bool operation_load_held(const struct work *work, struct text operation_id, struct text owner,
-                         struct text user, struct operation *out, struct fault *fault)
+                         struct operation *out, struct fault *fault)
 {
     OWNED(query) struct query query = query_of(work->connection, STATEMENT_operation_held);
-    struct text wanted = user.at ? user : text_from(work->user);
     bool row = false, second = false;
 
     query_text(&query, operation_id);
     query_text(&query, owner);
-    query_text(&query, wanted);
+    query_string(&query, work->user);
     if (!query_next(&query, &row, fault))
         return false;
     if (!row)
-        return not_held(fault);
+        return fault_set(fault, FAULT_conflict, "the operation is not held by this owner");
     if (!operation_from_row(work, &query, out, fault))
         return false;
-    if (text_equals(out->user, wanted))
+    if (text_is(out->user, work->user))
         return true;
-    if (user.at)
-        return not_held(fault);
     if (!query_next(&query, &second, fault))
         return false;
     bool other_is_open = second && column_choice(&query, OPERATION_STEP, &operation_step_choices)
@@ -163,8 +155,7 @@ bool store_advance(const struct work *work, const struct advance_request *reques
     struct operation operation;
 
     if (!check_step(request, fault) ||
-        !operation_load_held(work, request->operation_id, request->owner, request->user,
-                             &operation, fault))
+        !operation_load_held(work, request->operation_id, request->owner, &operation, fault))
         return false;
     if (operation.step == operation_step_ended)
         return fault_set(fault, FAULT_conflict, "the operation has ended");

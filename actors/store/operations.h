@@ -19,7 +19,7 @@ bool operation_load(const struct work *work, struct text operation_id, struct te
 
 /* The operation that `owner` holds or held; conflict when there is none, or more than one fits. */
 bool operation_load_held(const struct work *work, struct text operation_id, struct text owner,
-                         struct text user, struct operation *out, struct fault *fault);
+                         struct operation *out, struct fault *fault);
 
 /* Delete operations that ended before `before_ms`, a bounded number; *more: there are others. */
 bool operations_forget(struct connection *connection, struct arena *arena, int64_t before_ms,

@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include "actors/store/operations.h"
 #include "actors/store/outbox.h"
 
 bool run_from_row(const struct work *work, struct query *query, const struct run **out,
@@ -182,11 +183,31 @@ static bool record_end(const struct work *work, const struct ended_request *requ
     return work_has_memory(work, fault) && outbox_put(work, &event, 1, fault);
 }
 
+/* A run that was stopped because an operation asked for it: what the app is then, its finish
+ * tells. */
+static bool is_asked_for(const struct work *work, const struct ended_request *request, bool *out,
+                         struct fault *fault)
+{
+    const struct operation *open = NULL;
+
+    *out = false;
+    if (request->end->reason != end_reason_stopped)
+        return true;
+    if (!operation_load_open(work, request->app_id, &open, fault))
+        return false;
+    *out = open != NULL;
+    return true;
+}
+
 static bool apply_ended(const struct work *work, const struct ended_request *request,
                         struct app_state *state, struct fault *fault)
 {
+    bool asked_for = false;
+
     if (state->status != app_status_running || !text_equals(state->run_id, request->run_id))
         return true;
+    if (!is_asked_for(work, request, &asked_for, fault) || asked_for)
+        return asked_for;
     end_state(state, request->status, request->error);
     return app_state_save(work, request->app_id, state, fault);
 }

@@ -174,12 +174,12 @@ void make_app(struct call *call, const char *app_id, const char *user)
     ask_well(call, "begin", &begin, &begun);
     ask_well(call, "advance",
              &(struct advance_request){.operation_id = text_from(key), .owner = begin.owner,
-                                       .user = begin.user, .lease_ms = 5000,
+                                       .lease_ms = 5000,
                                        .step = operation_step_stored, .new_version = &content},
              &advanced);
     ask_well(call, "finish",
              &(struct finish_request){.operation_id = text_from(key), .owner = begin.owner,
-                                      .user = begin.user, .serve = true,
+                                      .serve = true,
                                       .status = app_status_stopped}, &nothing);
 }
 

@@ -1,8 +1,7 @@
 /* fixture.h - a store in a directory of its own, asked as the bus would ask it.
  *
- * The fixture is the actor loop's other side: it defines the call_ functions of bus/actor.h, so that
- * the store's own method table runs without sockets. An answer lives until the next one on the
- * same call.
+ * The fixture is the actor loop's other side: it defines the call_ functions of bus/actor.h, so
+ * that the store's own method table runs without sockets. Answers live until call_end().
  */
 #ifndef ISEKAI_TESTS_STORE_FIXTURE_H
 #define ISEKAI_TESTS_STORE_FIXTURE_H

@@ -1,8 +1,8 @@
 /* writer_test - many writers, one transaction: what is acknowledged is on disk, what fails fails
  * alone, and the WAL stays in bounds.
  *
- * Method: real SQLite files. Threads write rows of the outbox table's shape through closures; the disk
- * is made to fill by SQLite's page limit and by a small tmpfs; a child is killed with SIGKILL.
+ * Method: real SQLite files. Threads put rows of any size into the outbox; the disk is made to
+ * fill by SQLite's page limit and by a small tmpfs; a child is killed with SIGKILL.
  */
 #include "tests/store/fixture.h"
 
@@ -271,7 +271,7 @@ static void set_page_limit(struct bench *bench, int pages)
     assert_int_equal(sqlite3_exec(bench->connection->db, sql, NULL, NULL, NULL), SQLITE_OK);
 }
 
-/* One write that does not fit makes SQLite give up the transaction; its neighbours do not suffer. */
+/* A write that does not fit makes SQLite give up the transaction; its neighbours do not suffer. */
 static void a_full_database_fails_only_what_does_not_fit(void **state)
 {
     enum { SMALL = 8 };
@@ -285,7 +285,7 @@ static void a_full_database_fails_only_what_does_not_fit(void **state)
     fixture_make(&bench.fixture);
     bench_open(&bench, &wide);
     holder_begin(&holder, bench.writer);
-    set_page_limit(&bench, 100);        /* the gate's thread sits in a closure: nobody else writes */
+    set_page_limit(&bench, 100);        /* the writer stands at the gate: the connection is free */
     authors_begin(small, SMALL / 2, bench.writer, "s", 10);
     wait_until_waiting(bench.writer, SMALL / 2);
     authors_begin(large, 1, bench.writer, "l", 1 << 20);
