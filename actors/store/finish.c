@@ -124,5 +124,5 @@ bool store_finish(const struct work *work, const struct finish_request *request,
     return (request->remove ? remove_app(work, &operation, fault)
                             : change_app(work, request, &operation, fault)) &&
            end_operation(work, request, &operation, fault) &&
-           outbox_put(work, request->events.at, request->events.count, fault);
+           outbox_add(work, request->events.at, request->events.count, fault);
 }

@@ -14,7 +14,7 @@ static bool put_one(const struct work *work, const struct audit_event *event,
     return query_run(&query, fault);
 }
 
-bool outbox_put(const struct work *work, const struct audit_event *events, uint32_t count,
+bool outbox_add(const struct work *work, const struct audit_event *events, uint32_t count,
                 struct fault *fault)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -33,7 +33,7 @@ static bool event_from_row(struct query *query, struct arena *arena, struct audi
     return message_decode(&audit_event_message, packed, LENIENT, arena, out, NULL, fault);
 }
 
-bool outbox_read(struct connection *connection, struct arena *arena, struct outbox_page *out,
+bool outbox_page_read(struct connection *connection, struct arena *arena, struct outbox_page *out,
                  struct fault *fault)
 {
     OWNED(query) struct query query = query_of(connection, STATEMENT_outbox_get);
@@ -58,7 +58,7 @@ bool outbox_read(struct connection *connection, struct arena *arena, struct outb
     return false;
 }
 
-bool outbox_forget(struct connection *connection, int64_t last, struct fault *fault)
+bool outbox_page_forget(struct connection *connection, int64_t last, struct fault *fault)
 {
     struct query query = query_of(connection, STATEMENT_outbox_delete);
 

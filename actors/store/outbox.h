@@ -11,16 +11,16 @@
 
 #include "actors/store/store.h"
 
-bool outbox_put(const struct work *work, const struct audit_event *events, uint32_t count,
+bool outbox_add(const struct work *work, const struct audit_event *events, uint32_t count,
                 struct fault *fault);
 
 struct outbox_page { struct append_request request; int64_t last; };
 
 /* The oldest events, at most OUTBOX_PAGE_EVENTS_MAX and OUTBOX_PAGE_OCTETS_MAX, at least one if
  * there is one. */
-bool outbox_read(struct connection *connection, struct arena *arena, struct outbox_page *out,
+bool outbox_page_read(struct connection *connection, struct arena *arena, struct outbox_page *out,
                  struct fault *fault);
 /* Delete everything up to that place. */
-bool outbox_forget(struct connection *connection, int64_t last, struct fault *fault);
+bool outbox_page_forget(struct connection *connection, int64_t last, struct fault *fault);
 
 #endif

@@ -180,7 +180,7 @@ static bool record_end(const struct work *work, const struct ended_request *requ
         .detail = pack_detail(request, how, &detail),
     };
 
-    return work_has_memory(work, fault) && outbox_put(work, &event, 1, fault);
+    return work_has_memory(work, fault) && outbox_add(work, &event, 1, fault);
 }
 
 /* A run that was stopped because an operation asked for it: what the app is then, its finish

@@ -21,14 +21,14 @@ static bool read_page(struct store *store, struct arena *arena, int64_t deadline
 
     if (!connection)
         return false;
-    bool done = outbox_read(connection, arena, page, fault);
+    bool done = outbox_page_read(connection, arena, page, fault);
     readers_give(store->readers, connection);
     return done;
 }
 
 static bool forget_page(struct connection *connection, void *last, struct fault *fault)
 {
-    return outbox_forget(connection, *(int64_t *)last, fault);
+    return outbox_page_forget(connection, *(int64_t *)last, fault);
 }
 
 /* One page to the log. *sent is the number of events; what is not acknowledged is sent again. */
