@@ -30,17 +30,19 @@ static const char *const negations[] = {
 };
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-static const char joiners[] = "and|also|then|plus|but|or|while|so|furthermore|additionally";
+static const char joiners[] = "and|also|then|plus|but|or|furthermore|additionally";
 static const char beginners[] = "with|without";
 static const char courtesy[] =
     "please|can|could|would|will|you|i|we|i'd|we'd|like|want|need|to|let's|lets|just|now|kindly|hi|hello|hey|"
     "thanks|thank|much|very|so|a|lot|ok|okay|maybe|it|be|great|nice|would|if|for|me|us|may|might|again";
+static const char announcements[] =
+    "add|include|make|do|apply|the|a|few|some|following|things|changes|features|improvements|app|two|three";
 static const char fillers[] =
     "please|a|an|the|some|with|too|also|add|support|for|my|our|its|simple|nice|basic|full|text|maybe|just|"
     "easy|quick|proper|good|as|well|real|live|of|way|option|ability|to|light|column";
 static const char tails[] =
     "toggle|button|box|bar|field|input|option|options|feature|functionality|function|support|mode|"
-    "please|too|now|thanks|also|switch|theme|as|well|controls|control|capability|ability|again";
+    "columns|column|rows|list|lists|table|tables|please|too|now|thanks|also|switch|theme|as|well|controls|control|capability|ability|again";
 static const char prepositions[] = "by|for|of|in|to|on|across|through|over|at|above|below";
 
 const char *feature_directory(enum feature feature)
@@ -59,6 +61,13 @@ void feature_list_add(struct feature_list *list, enum feature feature)
         if (list->at[i] == feature)
             return;
     list->at[list->count++] = feature;
+}
+
+static bool are_all(const struct words *words, size_t begin, size_t end, const char *list)
+{
+    while (begin < end && word_is(words, begin, list))
+        begin++;
+    return begin == end;
 }
 
 /* ---- where clauses begin and end ---- */
@@ -105,17 +114,10 @@ size_t clause_heart(const struct words *words, const struct clause *clause)
 
 bool clause_is_courtesy(const struct words *words, const struct clause *clause)
 {
-    return clause_heart(words, clause) == clause->end;
+    return are_all(words, clause_heart(words, clause), clause->end, announcements);
 }
 
 /* ---- what a clause asks for ---- */
-
-static bool are_all(const struct words *words, size_t begin, size_t end, const char *list)
-{
-    while (begin < end && word_is(words, begin, list))
-        begin++;
-    return begin == end;
-}
 
 static size_t find_any(const struct words *words, size_t begin, size_t end,
                        const char *const *patterns, size_t count)
@@ -129,9 +131,12 @@ static size_t find_any(const struct words *words, size_t begin, size_t end,
     return first;
 }
 
+/* "Don't forget" is no negation. */
 static bool is_negated(const struct words *words, const struct clause *clause)
 {
-    return find_any(words, clause->begin, clause->end, negations, COUNT_OF(negations)) != SIZE_MAX;
+    size_t at = find_any(words, clause->begin, clause->end, negations, COUNT_OF(negations));
+
+    return at != SIZE_MAX && !word_is(words, at + 1, "forget");
 }
 
 static bool has_ask(const struct words *words, size_t begin, size_t end)

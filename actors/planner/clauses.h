@@ -44,7 +44,7 @@ bool clause_features(const struct words *words, const struct clause *clause, enu
 /* Whether the clause asks by a verb of its own: then it can end a title that has no quotes. */
 bool clause_demands(const struct words *words, const struct clause *clause);
 
-/* Nothing but courtesy: "please", "thanks a lot". */
+/* Nothing but courtesy: "please", "thanks a lot", "make the following changes". */
 bool clause_is_courtesy(const struct words *words, const struct clause *clause);
 
 #endif

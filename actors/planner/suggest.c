@@ -119,7 +119,7 @@ static bool propose(const struct situation *situation, struct arena *arena,
         return fault_set(fault, FAULT_internal, "out of memory");
     for (int feature = 0; feature < FEATURES; feature++) {
         double confidence;
-        bool useful;
+        bool useful = false;
         const struct rule *rule = best_rule(situation, (enum feature)feature, &confidence);
         struct proposal *proposal = &proposals[count];
         if (!rule)

@@ -112,6 +112,15 @@ static bool title_begins(const struct words *words, size_t index, size_t end,
     return false;
 }
 
+/* In "The Search and Sort Everything" the capital letter says that the title goes on. */
+static bool is_capital_behind_and(const struct words *words, size_t index,
+                                  const struct clause *clause)
+{
+    struct text first = word_text(words, clause->begin);
+
+    return index != clause->begin && first.at[0] >= 'A' && first.at[0] <= 'Z';
+}
+
 /* Whether what begins at that word is a wish of its own, or thanks: the end of a title. */
 static bool wish_begins(const struct words *words, size_t index)
 {
@@ -120,7 +129,8 @@ static bool wish_begins(const struct words *words, size_t index)
     struct clause clause;
     bool is_negative = false;
 
-    if (!clause_next(words, index, words->count, &clause))
+    if (!clause_next(words, index, words->count, &clause) ||
+        is_capital_behind_and(words, index, &clause))
         return false;
     if (clause_is_courtesy(words, &clause))
         return clause.end == words->count &&
@@ -250,7 +260,10 @@ struct wishes wishes_read(struct text prompt, struct arena *arena)
 
     for (size_t next = 0; clause_next(&self.words, next, self.words.count, &clause);) {
         if (find_title(&self, &clause, &place)) {
+            const char *before = self.wishes.title.at;
             next = take_title(&self, &place);
+            if (self.wishes.title.at == before)
+                leave_out(&self, &clause);      /* an empty one */
             self.is_negative = false;
             continue;
         }
