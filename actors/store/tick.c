@@ -12,6 +12,7 @@ enum {
     FORGET_EVERY_MS = 60000,
     PAGE_ARENA_OCTETS_MAX = 67108864,   /* the largest event, read and decoded, and room */
     APPEND_WITHIN_MS = 5000,
+    FORGET_WITHIN_MS = 5000,
 };
 
 static bool read_page(struct store *store, struct arena *arena, int64_t deadline_ms,
@@ -35,18 +36,19 @@ static bool forget_page(struct connection *connection, void *last, struct fault 
 static bool forward_page(struct call *call, struct store *store, uint32_t *sent,
                          struct arena *arena, struct fault *fault)
 {
-    int64_t deadline_ms = call_deadline_ms(call);
     struct outbox_page page;
     struct checkpoint reply;
 
-    if (!read_page(store, arena, deadline_ms, &page, fault))
+    if (!read_page(store, arena, call_deadline_ms(call), &page, fault))
         return false;
     *sent = page.request.events.count;
     if (*sent == 0)
         return true;
-    return call_ask_within(call, &method_audit_append, NULL, APPEND_WITHIN_MS, &page.request,
-                           &reply, fault) &&
-           writer_do(store->writer, forget_page, &page.last, 0, deadline_ms, fault);
+    if (!call_ask_within(call, &method_audit_append, NULL, APPEND_WITHIN_MS, &page.request,
+                         &reply, fault))
+        return false;
+    return writer_do(store->writer, forget_page, &page.last, 0,
+                     clock_now_ms() + FORGET_WITHIN_MS, fault);
 }
 
 static void note_audit(struct call *call, struct store *store, bool is_away,

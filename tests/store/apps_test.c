@@ -42,6 +42,9 @@ static bool run_sql(struct connection *connection, void *sql, struct fault *faul
 }
 
 static void put(struct room *room, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void put(struct room *room, const char *format, ...)
 {
     char sql[2048];
     va_list args;
