@@ -283,4 +283,4 @@ document.addEventListener('drop', (event) => {
 
 /* slot:script */
 
-load();
+load().finally(() => document.querySelector('main').removeAttribute('aria-busy'));

@@ -279,4 +279,4 @@ window.addEventListener('resize', whenQuiet(100, () => {
 
 /* slot:script */
 
-load();
+load().finally(() => document.querySelector('main').removeAttribute('aria-busy'));

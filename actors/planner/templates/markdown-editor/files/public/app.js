@@ -210,7 +210,7 @@ async function create(title, text) {
     if (!entry) return;
     state.documents = [...state.documents, entry];
     show(entry);
-    setMode(narrow.matches || text === '' ? 'write' : 'split');
+    if (shownMode() === 'preview') setMode(narrow.matches ? 'write' : 'split');
     if (text === '') {
         parts.title.focus();
         parts.title.select();
@@ -367,4 +367,4 @@ showMode();
 
 /* slot:script */
 
-load();
+load().finally(() => document.querySelector('main').removeAttribute('aria-busy'));

@@ -48,6 +48,7 @@ class Inline {
         this.text = text;
         this.at = 0;
         this.buffer = '';
+        this.isHardEnd = false;
         this.lastMark = null;       /* end of the linked list of emphasis delimiters */
         this.marks = 0;
         this.brackets = [];
@@ -76,8 +77,7 @@ class Inline {
         while (this.at < this.text.length) {
             const plain = this.match(PLAIN);
             if (plain) {
-                this.buffer += plain[0];
-                this.at += plain[0].length;
+                this.plain(plain[0]);
             } else if (!this.special(this.text[this.at])) {
                 this.buffer += this.text[this.at];
                 this.at++;
@@ -85,6 +85,14 @@ class Inline {
         }
         this.flush();
         this.pairMarks(null);
+    }
+
+    /* Spaces before a line end are not text; two of them make a break of it. */
+    plain(text) {
+        this.at += text.length;
+        const isLineEnd = this.text[this.at] === '\n';
+        this.isHardEnd = isLineEnd && text.endsWith('  ');
+        this.buffer += isLineEnd ? text.trimEnd() : text;
     }
 
     /* Handles what begins at this character; false when it is only a character. */
@@ -117,10 +125,9 @@ class Inline {
     }
 
     lineEnd() {
-        const isHard = this.buffer.endsWith('  ');
-        this.buffer = this.buffer.trimEnd();
-        if (isHard) this.push(document.createElement('br'));
+        if (this.isHardEnd) this.push(document.createElement('br'));
         else this.buffer += '\n';
+        this.isHardEnd = false;
         this.at++;
         return true;
     }
@@ -272,6 +279,7 @@ class Inline {
         if (!element) return false;
         this.pairMarks(opener.lastMark);
         const isPicture = element.localName === 'img';
+        if (isPicture) element.alt = this.textAfter(opener.node);
         let depth = 1;
         while (opener.node.nextSibling) {
             const node = opener.node.nextSibling;
@@ -304,7 +312,6 @@ class Inline {
         if (isInlineImage(url)) {
             const picture = document.createElement('img');
             picture.src = url;
-            picture.alt = this.textAfter(opener.node);
             if (title) picture.title = title;
             return picture;
         }

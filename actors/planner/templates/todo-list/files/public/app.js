@@ -222,4 +222,4 @@ document.addEventListener('visibilitychange', () => {
 
 /* slot:script */
 
-load();
+load().finally(() => document.querySelector('main').removeAttribute('aria-busy'));
