@@ -2,8 +2,8 @@
  *
  * Owns:     main owns the log and the writer; struct audit borrows both.
  * Threads:  handlers run at once; the log and the writer hold their own locks.
- * Bounds:   a list call looks at LIST_ENTRIES_MAX entries and answers LIST_OCTETS_MAX octets; `next`
- *           says where to go on.
+ * Bounds:   a list call looks at LIST_ENTRIES_MAX entries and answers LIST_OCTETS_MAX octets;
+ *           `next` says where to go on.
  */
 #ifndef ISEKAI_ACTORS_AUDIT_AUDIT_H
 #define ISEKAI_ACTORS_AUDIT_AUDIT_H

@@ -54,7 +54,7 @@ static bool judge(struct page *page, uint64_t index, struct text entry, struct a
     return !is_wanted(page->request, &event) || keep(page, index, entry, fault);
 }
 
-/* A few entries, with memory of their own; *more is false when the page or the log is at its end. */
+/* A few entries, with memory of their own; *more is false at the end of the page or the log. */
 static bool read_some(struct audit_log *log, struct log_cursor *cursor, struct page *page,
                       bool *more, struct fault *fault)
 {

@@ -1,8 +1,8 @@
 /* verify_main.c - isekai-audit-verify DIRECTORY [SIZE:ROOT]: is the log as it was written?
  *
  * Reads beside a running audit actor. Prints `ok size=N root=HEX chain=HEX` and exits 0, or
- * `broken index=I offset=O segment=NAME: why` and exits 1. With SIZE:ROOT, an older checkpoint, also
- * proves that nothing of it was taken away or changed.
+ * `broken index=I offset=O segment=NAME: why` and exits 1. With SIZE:ROOT, an older checkpoint,
+ * also proves that nothing of it was taken away or changed.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -33,16 +33,19 @@ static const char *const negations[] = {
 static const char joiners[] = "and|also|then|plus|but|or|furthermore|additionally";
 static const char beginners[] = "with|without";
 static const char courtesy[] =
-    "please|can|could|would|will|you|i|we|i'd|we'd|like|want|need|to|let's|lets|just|now|kindly|hi|hello|hey|"
-    "thanks|thank|much|very|so|a|lot|ok|okay|maybe|it|be|great|nice|would|if|for|me|us|may|might|again";
+    "please|can|could|would|will|you|i|we|i'd|we'd|like|want|need|to|let's|lets|just|now|kindly|"
+    "hi|hello|hey|thanks|thank|much|very|so|a|lot|ok|okay|maybe|it|be|great|nice|would|if|for|me|"
+    "us|may|might|again";
 static const char announcements[] =
-    "add|include|make|do|apply|the|a|few|some|following|things|changes|features|improvements|app|two|three";
+    "add|include|make|do|apply|the|a|few|some|following|things|changes|features|improvements|app|"
+    "two|three";
 static const char fillers[] =
-    "please|a|an|the|some|with|too|also|add|support|for|my|our|its|simple|nice|basic|full|text|maybe|just|"
-    "easy|quick|proper|good|as|well|real|live|of|way|option|ability|to|light|column";
+    "please|a|an|the|some|with|too|also|add|support|for|my|our|its|simple|nice|basic|full|text|"
+    "maybe|just|easy|quick|proper|good|as|well|real|live|of|way|option|ability|to|light|column";
 static const char tails[] =
-    "toggle|button|box|bar|field|input|option|options|feature|functionality|function|support|mode|"
-    "columns|column|rows|list|lists|table|tables|please|too|now|thanks|also|switch|theme|as|well|controls|control|capability|ability|again";
+    "toggle|button|box|bar|field|input|option|options|feature|functionality|function|support|"
+    "mode|columns|column|rows|list|lists|table|tables|please|too|now|thanks|also|switch|theme|as|"
+    "well|controls|control|capability|ability|again";
 static const char prepositions[] = "by|for|of|in|to|on|across|through|over|at|above|below";
 
 const char *feature_directory(enum feature feature)

@@ -35,7 +35,7 @@ enum feature_outcome {
     FEATURE_ADDED,
     FEATURE_THERE_ALREADY,
     FEATURE_NOT_OFFERED,        /* the template has none of this */
-    FEATURE_WITHOUT_PLACE,      /* a slot's line is missing: nothing was changed; *missing names it */
+    FEATURE_WITHOUT_PLACE,      /* a slot's line is missing, *missing names it; no change */
 };
 
 bool draft_add_feature(struct draft *draft, const struct template *template, enum feature feature,

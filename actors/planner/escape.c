@@ -19,7 +19,7 @@ static size_t spell_html(unsigned char c, char out[LONGEST_ESCAPE + 1])
     return (size_t)snprintf(out, LONGEST_ESCAPE + 1, "%s", word);
 }
 
-/* U+2028 and U+2029 end a line in old JavaScript; titles hold none, other texts are not put there. */
+/* U+2028 and U+2029 end a line in old JavaScript, but titles hold none. */
 static size_t spell_js(unsigned char c, char out[LONGEST_ESCAPE + 1])
 {
     if (c >= 0x20 && c != 0x7f && !memchr("\\\"'`$<>&/", c, 9)) {

@@ -14,8 +14,8 @@ struct tag {
 
 static const char *const raw_elements[] = {"script", "style", "textarea", "title", "xmp", "iframe",
                                            "noembed", "noframes"};
-static const char *const void_elements[] = {"area", "base", "br", "col", "embed", "hr", "img", "input",
-                                            "link", "meta", "source", "track", "wbr"};
+static const char *const void_elements[] = {"area", "base", "br", "col", "embed", "hr", "img",
+                                            "input", "link", "meta", "source", "track", "wbr"};
 
 static bool name_is(struct text name, const char *other)
 {

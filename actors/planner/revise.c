@@ -1,5 +1,7 @@
-/* revise.c - from a sentence to changes of an app that is there. All of what was understood is done, or
- * nothing is; an app never becomes another one. */
+/* revise.c - from a sentence to changes of an app that is there.
+ *
+ * All of what was understood is done, or nothing is; an app never becomes another one.
+ */
 #include "actors/planner/draft.h"
 #include "actors/planner/planner.h"
 #include "actors/planner/title.h"

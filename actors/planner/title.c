@@ -102,8 +102,9 @@ static const char ends_name[] =
 static const char links_name[] = "and|for|to|of|in|on|at|by|from|the|a|an|&";
 static const char ends_small_name[] = "and|for|to|in|on|at|by|from";
 static const char not_names[] =
-    "button|buttons|label|labelled|labeled|text|says|saying|say|column|columns|field|fields|placeholder|tab|"
-    "tabs|message|reads|like|section|heading|file|word|words|contains|containing|option";
+    "button|buttons|label|labelled|labeled|text|says|saying|say|column|columns|field|fields|"
+    "placeholder|tab|tabs|message|reads|like|section|heading|file|word|words|contains|containing|"
+    "option";
 
 static bool is_upper(const struct words *words, size_t index)
 {
@@ -199,13 +200,16 @@ struct text title_named(const struct words *words, struct arena *arena)
 /* ---- made from a sentence ---- */
 
 static const char leads[] =
-    "please|can|could|would|will|you|i|i'd|we|us|me|create|make|build|generate|write|design|develop|give|want|"
-    "need|like|love|help|get|have|to|let's|lets|a|an|the|my|our|your|some|simple|small|basic|new|nice|little|"
-    "quick|tiny|cool|really|very|good|beautiful|modern|web|based|online|hi|hello|hey|set|up|for|clean";
+    "please|can|could|would|will|you|i|i'd|we|us|me|create|make|build|generate|write|design|"
+    "develop|give|want|need|like|love|help|get|have|to|let's|lets|a|an|the|my|our|your|some|"
+    "simple|small|basic|new|nice|little|quick|tiny|cool|really|very|good|beautiful|modern|web|"
+    "based|online|hi|hello|hey|set|up|for|clean";
 static const char app_words[] =
-    "app|apps|application|website|site|webapp|webpage|page|program|project|software|solution|prototype";
-static const char after_app[] = "for|to|of|that|which|with|about|where|i|we|can|could|lets|me|us|my|our|the|a|an|"
-                                "will|helps|shows|it|is|does|who|in";
+    "app|apps|application|website|site|webapp|webpage|page|program|project|software|solution|"
+    "prototype";
+static const char after_app[] =
+    "for|to|of|that|which|with|about|where|i|we|can|could|lets|me|us|my|our|the|a|an|will|helps|"
+    "shows|it|is|does|who|in";
 static const char ends_made[] =
     "with|that|which|where|who|for|to|so|using|called|named|titled|when|but|while|because|on|in";
 static const char small_words[] = "of|and|or|the|for|in|on|to|a|an|at|by|from";

@@ -13,8 +13,8 @@ enum { TITLE_CHARACTERS_MAX = 200, MADE_TITLE_CHARACTERS_MAX = 60 };
 /* One line without control characters or white space at its ends, cut to the bound. */
 struct text title_clean(struct text text, struct arena *arena);
 
-/* The inside of the quotes that begin at `at` (one of " ' ` and the typographic ones), and the octet
- * behind them; absent when none begin there or they do not end. */
+/* The inside of the quotes that begin at `at` (one of " ' ` and the typographic ones), and the
+ * octet behind them; absent when none begin there or they do not end. */
 struct text title_quoted(struct text text, size_t at, size_t *behind);
 
 /* "an app called Foo Bar", or the first name in double quotes. */

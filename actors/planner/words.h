@@ -3,8 +3,8 @@
  * A word is a run of letters and digits, with an apostrophe inside. Comparing is by ASCII letters
  * without case, whole words only: "research" holds no "search".
  *
- * A pattern is a list of tokens between spaces. A token is one word or several with `|` between; with
- * `?` behind it may be missing. "change|set the? title to" matches "Set title to". Words that
+ * A pattern is a list of tokens between spaces. A token is one word or several with `|` between;
+ * with `?` behind it may be missing. "change|set the? title to" matches "Set title to". Words that
  * match together may have spaces, hyphens, slashes and quotes between them and no other mark.
  *
  * Owns:     words live in the arena they were split into and borrow the text.

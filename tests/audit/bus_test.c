@@ -1,4 +1,4 @@
-/* bus_test.c - the audit actor as a process: append, list, checkpoint over a real broker, kill -9. */
+/* bus_test.c - the audit actor as a process: it answers over a real broker, and survives kill -9. */
 #include "tests/planner/role_on_bus.h"
 
 #include <signal.h>

@@ -48,8 +48,8 @@ static void test_what_it_says(void **state)
 
     (void)state;
     place_make(&place);
-    expect(NULL, 0, "ok size=0 root=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-           "");
+    expect(NULL, 0, "ok size=0 root=",
+           "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     struct audit_log *log = log_of(&place, 1 << 20);
     log_fill(log, 3);
     hash_to_hex(audit_log_point(log).root, hex);

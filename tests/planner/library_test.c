@@ -1,4 +1,4 @@
-/* library_test.c - a broken template is refused with what is wrong with it, before anything serves. */
+/* library_test.c - a broken template is refused at the start, with what is wrong with it. */
 #include "tests/planner/library_of_test.h"
 
 #include <fcntl.h>
@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ABOUT(name) "{\"name\": \"" name "\", \"title\": \"T\", \"intent\": \"i\", \"keywords\": [" \
-    "{\"word\": \"to-do list\", \"weight\": 3}], \"components\": [], \"features\": [], " \
+#define ABOUT(name) "{\"name\": \"" name "\", \"title\": \"T\", \"intent\": \"i\", \"keywords\": " \
+    "[{\"word\": \"to-do list\", \"weight\": 3}], \"components\": [], \"features\": [], " \
     "\"libraries\": [], \"builtIn\": []}"
 
 static char root[64];

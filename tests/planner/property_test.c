@@ -23,16 +23,19 @@ static uint32_t pick(uint32_t below)        /* xorshift64 */
 }
 
 static const char *const words[] = {
-    "add", "dark", "mode", "search", "sorting", "change", "the", "title", "to", "and", ",", ".", "rename",
-    "it", "Foo", "\"", "'", "\u201c", "\u201d", "remove", "not", "please", "make", "call", ":", "from",
-    "\n", "<b>", "\U0001F680", "sort", "list", "without", "with", "but", "=", "?", "!", "named", "called",
+    "add", "dark", "mode", "search", "sorting", "change", "the", "title", "to", "and", ",", ".",
+    "rename", "it", "Foo", "\"", "'", "\u201c", "\u201d", "remove", "not", "please", "make", "call",
+    ":", "from", "\n", "<b>", "\U0001F680", "sort", "list", "without", "with", "but", "=", "?", "!",
+    "named", "called",
     "csv", "todo", "an", "app", "\xc2\xa0", "\xe2\x80\xa8", "u.s.", "-", "/", "(", ")",
 };
 static const char *const pieces[] = {
-    "/* slot:style */\n", "<!-- slot:actions -->\n", "<!-- slot:toolbar -->\r\n", "/* slot:script */",
+    "/* slot:style */\n", "<!-- slot:actions -->\n", "<!-- slot:toolbar -->\r\n",
+    "/* slot:script */",
     "<title>", "</title>", "<h1 id=\"app-title\">", "</h1>", "<script>", "</script>", "<!--", "-->",
     "x < y\n", "id=app-title ", "<div id='app-title'", ">", "/", "\"", "'", "<p>text</p>\n",
-    "/* slot:style", "<!-- slot:body -->\n", "\n", "<title/>", "</", "<textarea>", " slot:script ", "\\",
+    "/* slot:style", "<!-- slot:body -->\n", "\n", "<title/>", "</", "<textarea>",
+    " slot:script ", "\\",
 };
 #define COUNT_OF(array) (uint32_t)(sizeof(array) / sizeof *(array))
 
@@ -82,7 +85,8 @@ static const struct file *with_path(struct files files, struct text path)
 
 static void check_revision(struct files files, struct text prompt)
 {
-    static const char *const templates[] = {"todo-list", "csv-viewer", "dashboard", "unknown", NULL};
+    static const char *const templates[] = {"todo-list", "csv-viewer", "dashboard", "unknown",
+                                            NULL};
     const char *template = templates[pick(COUNT_OF(templates))];
     struct revise_reply reply, again;
     struct fault fault;

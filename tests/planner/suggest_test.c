@@ -1,4 +1,4 @@
-/* suggest_test.c - actions lead to the right suggestions, and a suggestion does what asking does. */
+/* suggest_test.c - actions lead to the right suggestions; a suggestion does what asking does. */
 #include "tests/planner/library_of_test.h"
 
 static void suggest(struct files files, const char *action, const char *target, struct text data,
