@@ -2,7 +2,6 @@
 #include "actors/apps/change.h"
 
 #include <sodium.h>
-#include <stdio.h>
 
 #include "bus/clock.h"
 
@@ -25,15 +24,25 @@ static struct text digest_of(struct call *call, enum operation_kind kind)
     return (struct text){(char *)digest, 32};
 }
 
+/* A key belongs to its user: two users may pick the same one. */
 static void name_operation(struct change *self)
 {
     const char *key = call_idempotency_key(self->call);
+    const char *user = call_user(self->call);
+    unsigned char hash[16];
+    crypto_generichash_state state;
 
-    if (key)
-        (void) snprintf(self->operation_id, sizeof self->operation_id, "%s", key);
-    else
-        uuid_make(self->operation_id);
     uuid_make(self->run_id);
+    if (!key) {
+        uuid_make(self->operation_id);
+        return;
+    }
+    crypto_generichash_init(&state, NULL, 0, sizeof hash);
+    crypto_generichash_update(&state, (const unsigned char *)user, strlen(user) + 1);
+    crypto_generichash_update(&state, (const unsigned char *)key, strlen(key));
+    crypto_generichash_final(&state, hash, sizeof hash);
+    self->operation_id[0] = 'k';
+    (void) sodium_bin2hex(self->operation_id + 1, sizeof self->operation_id - 1, hash, sizeof hash);
 }
 
 static bool replay(struct change *self, struct fault *fault)

@@ -1,0 +1,201 @@
+/* cage_host.c - what every cage of this host shares; see cage_host.h. */
+#include "actors/sandbox/cage_host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "actors/sandbox/reach.h"
+#include "actors/sandbox/tree.h"
+#include "bus/owned.h"
+
+enum { PIECE_OCTETS = 65536 };
+
+/* ---- the static server is part of this program ---- */
+
+extern const char static_js_begin[], static_js_end[];
+__asm__(".pushsection .rodata\n"
+        ".global static_js_begin, static_js_end\n"
+        "static_js_begin:\n"
+        ".incbin \"" ISEKAI_STATIC_JS "\"\n"
+        "static_js_end:\n"
+        ".byte 0\n"
+        ".popsection\n");
+
+/* ---- finding programs ---- */
+
+static bool is_program(const char *path)
+{
+    OWNED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char magic[4];
+
+    return fd >= 0 && access(path, X_OK) == 0 && read(fd, magic, sizeof magic) == sizeof magic &&
+           memcmp(magic, "\x7f" "ELF", sizeof magic) == 0;
+}
+
+/* The first real program of that name in PATH; wrapper scripts are passed over. */
+static bool find_program(const char *name, char out[PATH_MAX])
+{
+    const char *list = getenv("PATH");
+    char path[PATH_MAX];
+
+    for (const char *at = list ? list : "/usr/bin:/bin"; *at;) {
+        size_t size = strcspn(at, ":");
+        int length = snprintf(path, sizeof path, "%.*s/%s", (int)size, at, name);
+        if (*at == '/' && length < (int)sizeof path && is_program(path) && realpath(path, out))
+            return true;
+        at += size + (at[size] == ':');
+    }
+    return false;
+}
+
+static bool find_node(struct cage_host *out, const char *node_path, struct fault *fault)
+{
+    if (*node_path) {
+        if (realpath(node_path, out->node) && is_program(out->node))
+            return true;
+        return fault_set(fault, FAULT_not_found, "SANDBOX_NODE_PATH '%s' is no program", node_path);
+    }
+    return find_program("node", out->node) || find_program("nodejs", out->node) ||
+           fault_set(fault, FAULT_not_found, "node is not in PATH; install it with: apt-get install "
+                     "nodejs, or set SANDBOX_NODE_PATH");
+}
+
+/* A node outside of /usr may keep libraries beside its bin directory. */
+static void find_node_lib(struct cage_host *out)
+{
+    struct stat about;
+    char *cut;
+
+    (void) snprintf(out->node_lib, sizeof out->node_lib, "%s", out->node);
+    for (int i = 0; i < 2 && (cut = strrchr(out->node_lib, '/')); i++)
+        *cut = '\0';
+    bool is_known = *out->node_lib == '\0' || strcmp(out->node_lib, "/usr") == 0;
+    size_t size = strlen(out->node_lib);
+    (void) snprintf(out->node_lib + size, sizeof out->node_lib - size, "/lib");
+    if (is_known || stat(out->node_lib, &about) < 0 || !S_ISDIR(about.st_mode))
+        *out->node_lib = '\0';
+}
+
+bool cage_host_own_init(char out[PATH_MAX], struct fault *fault)
+{
+    ssize_t size = readlink("/proc/self/exe", out, PATH_MAX - 1);
+    char *cut;
+
+    out[size > 0 ? size : 0] = '\0';
+    cut = strrchr(out, '/');
+    if (!cut || (size_t)(cut - out) + sizeof "/isekai-init" > PATH_MAX)
+        return fault_set(fault, FAULT_internal, "where this program lies is not known");
+    memcpy(cut, "/isekai-init", sizeof "/isekai-init");
+    return is_program(out) || fault_set(fault, FAULT_not_found, "'%s' is missing", out);
+}
+
+/* ---- writing the shared files ---- */
+
+static bool write_octets(int fd, const char *at, size_t size, struct fault *fault)
+{
+    while (size > 0) {
+        ssize_t written = write(fd, at, size);
+        if (written < 0)
+            return tree_fault(fault, "write the cage's files");
+        at += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+/* A new file each time: the old one may be in use by a cage that is still ending. */
+static int create(int dir, const char *name, mode_t mode, struct fault *fault)
+{
+    (void) unlinkat(dir, name, 0);
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+
+    if (fd < 0 || fchmod(fd, mode) < 0) {
+        (void) tree_fault(fault, name);
+        fd_drop(&fd);
+    }
+    return fd;
+}
+
+static bool put(int dir, const char *name, const char *text, size_t size, struct fault *fault)
+{
+    OWNED(fd) int fd = create(dir, name, 0444, fault);
+
+    return fd >= 0 && write_octets(fd, text, size, fault);
+}
+
+static bool copy_program(int dir, const char *name, const char *from, struct fault *fault)
+{
+    OWNED(fd) int source = open(from, O_RDONLY | O_CLOEXEC);
+    OWNED(fd) int target = source >= 0 ? create(dir, name, 0555, fault) : -1;
+    char piece[PIECE_OCTETS];
+    ssize_t size;
+
+    if (source < 0)
+        return fault_set(fault, FAULT_not_found, "'%s': %s", from, strerror(errno));
+    if (target < 0)
+        return false;
+    while ((size = read(source, piece, sizeof piece)) > 0)
+        if (!write_octets(target, piece, (size_t)size, fault))
+            return false;
+    return size == 0 || tree_fault(fault, "read isekai-init");
+}
+
+static int open_directory(int parent, const char *name, struct fault *fault)
+{
+    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST) {
+        (void) tree_fault(fault, name);
+        return -1;
+    }
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fchmod(fd, 0755) < 0) {
+        (void) tree_fault(fault, name);
+        fd_drop(&fd);
+    }
+    return fd;
+}
+
+static const struct { const char *name, *text; } etc_files[] = {
+    {"passwd", "app:x:1000:1000:app:/app:/nonexistent\n"},
+    {"group", "app:x:1000:\n"},
+    {"hosts", "127.0.0.1 localhost\n"},
+    {"nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"},
+    {"resolv.conf", ""},
+};
+
+static bool write_files(const char *path, const char *init, struct fault *fault)
+{
+    OWNED(fd) int cage = open_directory(AT_FDCWD, path, fault);
+    OWNED(fd) int programs = cage >= 0 ? open_directory(cage, "isekai", fault) : -1;
+    OWNED(fd) int etc = programs >= 0 ? open_directory(cage, "etc", fault) : -1;
+
+    if (etc < 0)
+        return false;
+    for (size_t i = 0; i < sizeof etc_files / sizeof *etc_files; i++)
+        if (!put(etc, etc_files[i].name, etc_files[i].text, strlen(etc_files[i].text), fault))
+            return false;
+    return put(programs, "static.js", static_js_begin, (size_t)(static_js_end - static_js_begin),
+               fault) &&
+           copy_program(programs, "init", init, fault);
+}
+
+bool cage_host_find(struct cage_host *out, const char *node_path, const char *init,
+                    const char *runtime, bool for_others, struct fault *fault)
+{
+    *out = (struct cage_host){.bwrap = ""};
+    if (!find_program("bwrap", out->bwrap))
+        return fault_set(fault, FAULT_not_found, "bwrap is not in PATH; install it with: apt-get "
+                         "install bubblewrap");
+    if (!find_node(out, node_path, fault))
+        return false;
+    find_node_lib(out);
+    if (for_others && !reach_check(out->node, fault))
+        return fault_while(fault, "node");
+    if (snprintf(out->files, sizeof out->files, "%s/cage", runtime) >= (int)sizeof out->files)
+        return fault_set(fault, FAULT_internal, "the data directory's path is too long");
+    return write_files(out->files, init, fault);
+}

@@ -1,0 +1,32 @@
+/* cage_host.h - what every cage of this host shares: the programs, and the files it may see.
+ *
+ * The programs are found once, at the start. isekai-init, the static server and a small /etc
+ * are written below <data>/runtime/cage, where the apps' users can read them even when our own
+ * build tree lies where they cannot go.
+ *
+ * Owns:     nothing beyond the struct.
+ * Fails as: not_found (bwrap or node is not installed), internal (not reachable, not written).
+ */
+#ifndef ISEKAI_SANDBOX_CAGE_HOST_H
+#define ISEKAI_SANDBOX_CAGE_HOST_H
+
+#include <limits.h>
+
+#include "schemas/fault.h"
+
+struct cage_host {
+    char bwrap[PATH_MAX];
+    char node[PATH_MAX];            /* an ELF file, without links */
+    char node_lib[PATH_MAX];        /* lib beside its bin, outside of /usr; "": none */
+    char files[PATH_MAX];           /* <data>/runtime/cage */
+};
+
+/* node_path "" is the first node of PATH. `init` is the built isekai-init. `for_others`: cages
+ * run as other users than ours. */
+bool cage_host_find(struct cage_host *out, const char *node_path, const char *init,
+                    const char *runtime, bool for_others, struct fault *fault);
+
+/* The isekai-init that was built and installed beside this program. */
+bool cage_host_own_init(char out[PATH_MAX], struct fault *fault);
+
+#endif

@@ -1,0 +1,122 @@
+/* claims.c - one change of an app at a time; see claims.h. */
+#include "actors/sandbox/claims.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "actors/sandbox/workspace.h"
+
+struct claim {
+    struct claim *next;
+    char app_id[APP_ID_SIZE];
+    unsigned waiting;
+};
+
+struct claims {
+    void (*abandon)(void *self, const char *app_id);
+    void *abandon_self;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct claim *held;
+};
+
+struct claims *claims_new(void (*abandon)(void *self, const char *app_id), void *abandon_self)
+{
+    struct claims *self = calloc(1, sizeof *self);
+    pthread_condattr_t monotonic;
+
+    if (!self)
+        return NULL;
+    self->abandon = abandon;
+    self->abandon_self = abandon_self;
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return self;
+}
+
+void claims_free(struct claims *self)
+{
+    if (!self)
+        return;
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+static struct claim *find(struct claims *self, const char *app_id)
+{
+    for (struct claim *claim = self->held; claim; claim = claim->next)
+        if (strcmp(claim->app_id, app_id) == 0)
+            return claim;
+    return NULL;
+}
+
+/* Called and left with the lock held; in between the holder is asked to hurry. */
+static bool wait_free(struct claims *self, const char *app_id, int64_t deadline_ms)
+{
+    struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+    struct claim *holder = find(self, app_id);
+    int waited = 0;
+
+    if (!holder)
+        return true;
+    holder->waiting++;
+    pthread_mutex_unlock(&self->lock);
+    self->abandon(self->abandon_self, app_id);
+    pthread_mutex_lock(&self->lock);
+    while (find(self, app_id) && waited == 0)
+        waited = pthread_cond_timedwait(&self->changed, &self->lock, &until);
+    return !find(self, app_id);
+}
+
+struct claim *claims_take(struct claims *self, const char *app_id, int64_t deadline_ms,
+                          struct fault *fault)
+{
+    struct claim *claim = calloc(1, sizeof *claim);
+
+    if (!claim) {
+        (void) fault_set(fault, FAULT_internal, "no memory for a claim");
+        return NULL;
+    }
+    (void) snprintf(claim->app_id, sizeof claim->app_id, "%s", app_id);
+    pthread_mutex_lock(&self->lock);
+    bool is_free = wait_free(self, app_id, deadline_ms);
+    if (is_free) {
+        claim->next = self->held;
+        self->held = claim;
+    }
+    pthread_mutex_unlock(&self->lock);
+    if (is_free)
+        return claim;
+    free(claim);
+    (void) fault_set(fault, FAULT_busy, "another change of the app's process did not end in time");
+    return NULL;
+}
+
+bool claims_is_wanted(struct claims *self, const struct claim *claim)
+{
+    pthread_mutex_lock(&self->lock);
+    bool is_wanted = claim->waiting > 0;
+    pthread_mutex_unlock(&self->lock);
+    return is_wanted;
+}
+
+void claims_give(struct claims *self, struct claim *claim)
+{
+    pthread_mutex_lock(&self->lock);
+    for (struct claim **at = &self->held; *at; at = &(*at)->next) {
+        if (*at != claim)
+            continue;
+        *at = claim->next;
+        break;
+    }
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    free(claim);
+}

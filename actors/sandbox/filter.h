@@ -1,0 +1,14 @@
+/* filter.h - the seccomp program of apps, made from seccomp.def.
+ *
+ * Gives:    filter_make() gives a sealed memfd holding the program (struct sock_filter[]), which
+ *           the caller closes. It may be read from any number of cages at once.
+ * Fails as: internal (libseccomp refused a row).
+ */
+#ifndef ISEKAI_SANDBOX_FILTER_H
+#define ISEKAI_SANDBOX_FILTER_H
+
+#include "schemas/fault.h"
+
+bool filter_make(int *out, struct fault *fault);
+
+#endif

@@ -1,0 +1,312 @@
+/* init.c - process 1 of a cage: starts the app, reaps, relays, and ends when the sandbox does.
+ *
+ * Everything here runs before or beside hostile code of the same uid. So: this process cannot
+ * be traced or looked into (not dumpable), the app is started without any of its descriptors,
+ * and the seccomp filter is on the app before its first instruction. Signals from inside the
+ * cage do not reach process 1; the sandbox speaks over the control socket.
+ * The kernel kills every other process of the cage when this one ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "actors/sandbox/init/protocol.h"
+#include "actors/sandbox/init/relay.h"
+
+enum {
+    FILTER_INSTRUCTIONS_MAX = 4096,     /* BPF_MAXINSNS */
+    EVENTS_AT_ONCE = 64,
+    ACTIVITY_REPORT_MS = 1000,
+    LINGER_MS = 250,                    /* for answers still on their way when the app has ended */
+    EXIT_INIT_FAILED = 70,
+};
+
+struct init {
+    int epoll, signals;
+    char lifeline, control;             /* only their addresses are used, as names of events */
+    pid_t app;
+    struct relay *relay;
+    bool app_ended;
+    int64_t end_by_ms;
+    uint64_t octets_reported;
+    int64_t report_at_ms;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* The app's log is the only place where a failure here can be told. */
+static void fail(const char *step)
+{
+    char line[200] = "isekai-init: ";
+    const char *why = strerror(errno);
+
+    strncat(line, step, 80);
+    strncat(line, ": ", 3);
+    strncat(line, why, 80);
+    strncat(line, "\n", 2);
+    (void) !write(STDERR_FILENO, line, strlen(line));
+    _exit(EXIT_INIT_FAILED);
+}
+
+static void report(uint32_t kind, int32_t value)
+{
+    struct init_report message = {kind, value};
+
+    (void) send(INIT_FD_CONTROL, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* ---- the app ---- */
+
+static unsigned long argument(char **argv, enum init_argument which)
+{
+    return strtoul(argv[which], NULL, 10);
+}
+
+static void limit(int resource, unsigned long value, const char *step)
+{
+    struct rlimit both = {value, value};
+
+    if (setrlimit((__rlimit_resource_t)resource, &both) < 0)
+        fail(step);
+}
+
+static void limit_app(char **argv)
+{
+    unsigned long data_mb = argument(argv, INIT_ARG_DATA_MB);
+
+    limit(RLIMIT_CORE, 0, "RLIMIT_CORE");
+    limit(RLIMIT_NOFILE, argument(argv, INIT_ARG_OPEN_FILES), "RLIMIT_NOFILE");
+    limit(RLIMIT_FSIZE, argument(argv, INIT_ARG_FILE_MB) << 20, "RLIMIT_FSIZE");
+    limit(RLIMIT_NPROC, argument(argv, INIT_ARG_PROCESSES), "RLIMIT_NPROC");
+    limit(RLIMIT_MEMLOCK, 64 << 10, "RLIMIT_MEMLOCK");
+    limit(RLIMIT_MSGQUEUE, 0, "RLIMIT_MSGQUEUE");
+    if (data_mb)
+        limit(RLIMIT_DATA, data_mb << 20, "RLIMIT_DATA");
+}
+
+/* When memory runs out the kernel takes the app, not process 1, which still has to report. */
+static void die_first(void)
+{
+    int fd;
+
+    (void) prctl(PR_SET_DUMPABLE, 1);       /* /proc/self belongs to us only then */
+    fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "500", 3) != 3)
+        fail("oom_score_adj");
+    (void) close(fd);
+}
+
+static void install_filter(void)
+{
+    static struct sock_filter instructions[FILTER_INSTRUCTIONS_MAX];
+    struct sock_fprog program = {.filter = instructions};
+    ssize_t size = pread(INIT_FD_FILTER, instructions, sizeof instructions, 0);
+
+    if (size <= 0 || size % (ssize_t)sizeof *instructions != 0)
+        fail("read the seccomp filter");
+    program.len = (unsigned short)((size_t)size / sizeof *instructions);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        fail("no_new_privs");
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+        fail("seccomp");
+}
+
+/* In the child: from here to the app. Process 1's descriptors are closed on exec, and here too. */
+static void become_app(char **argv)
+{
+    sigset_t none;
+
+    (void) setsid();
+    limit_app(argv);
+    die_first();
+    (void) signal(SIGPIPE, SIG_DFL);
+    (void) sigemptyset(&none);
+    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+    install_filter();
+    if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
+        fail("close_range");
+    execve(argv[INIT_ARG_APP], argv + INIT_ARG_APP, environ);
+    fail(argv[INIT_ARG_APP]);
+}
+
+static void start_app(struct init *self, char **argv)
+{
+    report(INIT_BEGAN, 0);
+    self->app = fork();
+    if (self->app < 0)
+        fail("fork");
+    if (self->app == 0)
+        become_app(argv);
+}
+
+/* ---- events ---- */
+
+static void app_exited(struct init *self, int status)
+{
+    report(INIT_APP_EXITED, status);
+    self->app_ended = true;
+    self->end_by_ms = now_ms() + LINGER_MS;
+    (void) kill(-1, SIGKILL);
+    relay_finish(self->relay);
+}
+
+static void reap(struct init *self)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (pid == self->app)
+            app_exited(self, status);
+}
+
+static void stop_app(struct init *self)
+{
+    relay_refuse_new(self->relay);
+    if (!self->app_ended)
+        (void) kill(self->app, SIGTERM);
+}
+
+static void handle_signals(struct init *self)
+{
+    struct signalfd_siginfo info;
+
+    while (read(self->signals, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            reap(self);
+        else if (info.ssi_pid == 0)         /* from outside the cage */
+            stop_app(self);
+    }
+}
+
+static void handle_orders(struct init *self)
+{
+    struct init_order order;
+    ssize_t size = recv(INIT_FD_CONTROL, &order, sizeof order, MSG_DONTWAIT);
+
+    if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
+        _exit(EXIT_SUCCESS);                /* the sandbox is gone */
+    if (size == sizeof order && order.kind == INIT_STOP)
+        stop_app(self);
+}
+
+static void dispatch(struct init *self, const struct epoll_event *event)
+{
+    if (event->data.ptr == &self->lifeline)
+        _exit(EXIT_SUCCESS);                /* nothing is ever written to it: it has ended */
+    else if (event->data.ptr == &self->control)
+        handle_orders(self);
+    else if (event->data.ptr == &self->signals)
+        handle_signals(self);
+    else
+        relay_handle(self->relay, event->data.ptr, event->events, now_ms());
+}
+
+static void report_activity(struct init *self, int64_t now)
+{
+    if (relay_octets(self->relay) == self->octets_reported || now < self->report_at_ms)
+        return;
+    self->octets_reported = relay_octets(self->relay);
+    self->report_at_ms = now + ACTIVITY_REPORT_MS;
+    report(INIT_ACTIVITY, 0);
+}
+
+static int wait_ms(const struct init *self, int64_t now)
+{
+    int64_t next = relay_next_ms(self->relay);
+
+    if (relay_octets(self->relay) != self->octets_reported && self->report_at_ms < next)
+        next = self->report_at_ms;
+    if (self->app_ended && self->end_by_ms < next)
+        next = self->end_by_ms;
+    if (next == INT64_MAX)
+        return -1;
+    return next <= now ? 0 : (int)(next - now);
+}
+
+static void run(struct init *self)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int64_t now = now_ms();
+
+    while (!self->app_ended || (now < self->end_by_ms && !relay_is_idle(self->relay))) {
+        int count = epoll_wait(self->epoll, events, EVENTS_AT_ONCE, wait_ms(self, now));
+        for (int i = 0; i < count; i++)
+            dispatch(self, &events[i]);
+        now = now_ms();
+        relay_tick(self->relay, now);
+        report_activity(self, now);
+    }
+}
+
+/* ---- beginning ---- */
+
+static void watch(struct init *self, int fd, void *data)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = data};
+
+    if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        fail("epoll_ctl");
+}
+
+static void prepare(struct init *self, char **argv)
+{
+    sigset_t watched;
+
+    (void) prctl(PR_SET_DUMPABLE, 0);
+    if (prctl(PR_GET_DUMPABLE) != 0)
+        fail("stay unseen");
+    for (int fd = INIT_FD_CONTROL; fd < INIT_FD_COUNT; fd++)
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+            fail("a descriptor is missing");
+    (void) signal(SIGPIPE, SIG_IGN);
+    (void) sigemptyset(&watched);
+    (void) sigaddset(&watched, SIGCHLD);
+    (void) sigaddset(&watched, SIGTERM);
+    (void) sigaddset(&watched, SIGINT);
+    (void) sigprocmask(SIG_BLOCK, &watched, NULL);
+    self->signals = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
+    self->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (self->signals < 0 || self->epoll < 0)
+        fail("signalfd, epoll");
+    self->relay = relay_new(self->epoll, INIT_FD_LISTENER, (uint16_t)argument(argv, INIT_ARG_PORT),
+                            (int64_t)argument(argv, INIT_ARG_HOLD_MS));
+    if (!self->relay)
+        fail("memory");
+}
+
+int main(int argc, char **argv)
+{
+    static struct init self;
+
+    if (argc <= INIT_ARG_APP || getpid() != 1) {
+        errno = EINVAL;
+        fail("this program is process 1 of a cage");
+    }
+    prepare(&self, argv);
+    watch(&self, self.signals, &self.signals);
+    watch(&self, INIT_FD_CONTROL, &self.control);
+    watch(&self, INIT_FD_LIFELINE, &self.lifeline);
+    start_app(&self, argv);
+    run(&self);
+    return EXIT_SUCCESS;
+}

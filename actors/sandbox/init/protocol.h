@@ -1,0 +1,42 @@
+/* protocol.h - what the sandbox and process 1 of a cage say to each other.
+ *
+ * Over one SOCK_SEQPACKET pair, a fixed struct per message. The sandbox believes nothing of it:
+ * a message of another size or kind is passed over.
+ * Units: milliseconds, octets, mebibytes where the name says so.
+ */
+#ifndef ISEKAI_SANDBOX_INIT_PROTOCOL_H
+#define ISEKAI_SANDBOX_INIT_PROTOCOL_H
+
+#include <stdint.h>
+
+/* The descriptors isekai-init is started with, beside 0 (nothing), 1 and 2 (the app's log). */
+enum {
+    INIT_FD_CONTROL = 3,        /* this protocol */
+    INIT_FD_LISTENER = 4,       /* the app's listening UNIX socket */
+    INIT_FD_LIFELINE = 5,       /* end of file: the sandbox is gone, and so are we */
+    INIT_FD_FILTER = 6,         /* the seccomp program of the app */
+    INIT_FD_COUNT = 7
+};
+
+enum init_report_kind {
+    INIT_BEGAN = 1,             /* the cage stands, the app is about to start */
+    INIT_ACTIVITY,              /* octets went through the relay since the last report */
+    INIT_APP_EXITED             /* value is the status of wait(2) */
+};
+struct init_report { uint32_t kind; int32_t value; };
+
+enum init_order_kind { INIT_STOP = 1 };     /* take no more connections, SIGTERM to the app */
+struct init_order { uint32_t kind; };
+
+/* argv[1..] of isekai-init, before the app's own argv. */
+enum init_argument {
+    INIT_ARG_PORT = 1,          /* where the app listens in its own network */
+    INIT_ARG_HOLD_MS,           /* how long a connection waits for an app that does not listen yet */
+    INIT_ARG_OPEN_FILES,        /* RLIMIT_NOFILE of the app */
+    INIT_ARG_FILE_MB,           /* RLIMIT_FSIZE */
+    INIT_ARG_PROCESSES,         /* RLIMIT_NPROC */
+    INIT_ARG_DATA_MB,           /* RLIMIT_DATA; 0: none */
+    INIT_ARG_APP
+};
+
+#endif

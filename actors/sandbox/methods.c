@@ -1,0 +1,76 @@
+/* methods.c - the sandbox's front door: which name calls which function. */
+#include "actors/sandbox/sandbox.h"
+
+static bool call_start(struct call *call, const struct start_request *in, struct run_state *out,
+                       struct fault *fault)
+{
+    struct failure *failure = arena_take(call_arena(call), sizeof *failure);
+
+    if (!failure)
+        return fault_set(fault, FAULT_internal, "no memory to start an app");
+    if (sandbox_start(call_self(call), in, call_deadline_ms(call), call_arena(call), out, failure,
+                      fault))
+        return true;
+    if (failure->log.count > 0)
+        call_attach(call, failure);
+    return false;
+}
+
+static bool call_stop(struct call *call, const struct app_ref *in, struct run_state *out,
+                      struct fault *fault)
+{
+    return sandbox_stop(call_self(call), in->app_id, call_deadline_ms(call), call_arena(call), out,
+                        fault);
+}
+
+static bool call_remove(struct call *call, const struct app_ref *in, struct nothing *out,
+                        struct fault *fault)
+{
+    *out = (struct nothing){0};
+    return sandbox_remove(call_self(call), in->app_id, call_deadline_ms(call), fault);
+}
+
+static bool call_get(struct call *call, const struct app_ref *in, struct run_state *out,
+                     struct fault *fault)
+{
+    return sandbox_get(call_self(call), in->app_id, call_arena(call), out, fault);
+}
+
+static bool call_list(struct call *call, const struct nothing *in, struct run_list *out,
+                      struct fault *fault)
+{
+    (void) in;
+    return sandbox_list(call_self(call), call_arena(call), out, fault);
+}
+
+static bool call_logs(struct call *call, const struct logs_request *in, struct logs_reply *out,
+                      struct fault *fault)
+{
+    return sandbox_logs(call_self(call), in, call_arena(call), out, fault);
+}
+
+/* A thunk per method stands between, so that no function pointer is ever cast. A method of the
+ * contract without a function above does not compile; one that has no row cannot be called. */
+#define SANDBOX_METHOD(name, scope, lane, retry, request_, reply_, doc)                   \
+    static bool thunk_##name(struct call *call, const void *request, void *reply,         \
+                             struct fault *fault)                                         \
+    {                                                                                     \
+        return call_##name(call, (const struct request_ *)request, (struct reply_ *)reply, \
+                           fault);                                                        \
+    }
+#include "schemas/contract.def"
+
+const struct actor_method sandbox_methods[] = {
+#define SANDBOX_METHOD(name, scope, lane, retry, request, reply, doc) \
+    {&method_sandbox_##name, thunk_##name},
+#include "schemas/contract.def"
+};
+const size_t sandbox_method_count = sizeof sandbox_methods / sizeof *sandbox_methods;
+
+bool sandbox_healthy(void *self_, char level[200])
+{
+    struct sandbox *self = self_;
+
+    (void) memcpy(level, self->level, sizeof self->level);
+    return supervisor_is_well(self->supervisor);
+}

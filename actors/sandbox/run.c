@@ -1,0 +1,298 @@
+/* run.c - beginning a run, moving it through its states, and wishing it to end.
+ *
+ * run_move() is the one door through which a cage changes its state; what a state does on
+ * arrival stands there.
+ */
+#include "actors/sandbox/supervisor_inside.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "actors/sandbox/init/protocol.h"
+#include "bus/clock.h"
+#include "bus/owned.h"
+
+struct cage *run_of(struct supervisor *self, const char *app_id, enum run_role role)
+{
+    for (struct cage *cage = self->cages; cage; cage = cage->next)
+        if (cage->state != CAGE_GONE && cage->plan.role == role &&
+            strcmp(cage->plan.app_id, app_id) == 0)
+            return cage;
+    return NULL;
+}
+
+/* ---- ending ---- */
+
+static void kill_all(struct cage *cage)
+{
+    int first = cage->init >= 0 ? cage->init : cage->process.pidfd;
+
+    fd_drop(&cage->process.lifeline);
+    if (first >= 0)
+        (void) syscall(SYS_pidfd_send_signal, first, SIGKILL, NULL, 0);
+    (void) group_kill(&cage->group);
+}
+
+void run_move(struct supervisor *self, struct cage *cage, enum cage_event event)
+{
+    cage->state = cage_state_after(cage->state, event);
+    switch (cage->state) {
+    case CAGE_KILLING:
+        kill_all(cage);
+        cage->late_at_ms = clock_now_ms() + KILL_AGAIN_MS;
+        break;
+    case CAGE_CLEARING:
+        cage->late_at_ms = clock_now_ms();
+        break;
+    default:
+        break;
+    }
+    if (cage->state != CAGE_STARTING && cage->state != CAGE_RUNNING && !cage->probe.answered)
+        probe_drop(&cage->probe);
+    (void) self;
+}
+
+static void send_stop(struct cage *cage)
+{
+    struct init_order order = {INIT_STOP};
+
+    (void) send(cage->process.control, &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void run_stop(struct supervisor *self, struct cage *cage, enum end_reason reason)
+{
+    if (cage->state == CAGE_STARTING || cage->state == CAGE_RUNNING) {
+        cage->asked = reason;
+        cage->late_at_ms = clock_now_ms() + (int64_t)cage->plan.limits.stop_timeout_ms;
+        send_stop(cage);
+    }
+    /* Who connects from now on shall learn that it does not run, unless somebody follows. */
+    if (cage->plan.role == RUN_SERVES && !cage->keep_door)
+        door_close(&cage->hosted->door, &self->doors);
+    run_move(self, cage, CAGE_STOP);
+}
+
+void run_end_asked(struct supervisor *self, struct request *request)
+{
+    struct cage *cage = run_of(self, request->app_id, request->role);
+    struct hosted *hosted = hosted_find(self, request->app_id);
+
+    if (request->role == RUN_SERVES)
+        reports_settle(self, request->app_id);
+    if (!cage) {
+        if (hosted && !request->keep_door && request->role == RUN_SERVES) {
+            hosted->door_kept = false;
+            door_close(&hosted->door, &self->doors);
+        }
+        request_answer(self, request, true);
+        return;
+    }
+    request->next = cage->enders;
+    cage->enders = request;
+    cage->keep_door = request->keep_door;
+    run_stop(self, cage, end_reason_stopped);
+}
+
+/* ---- beginning ---- */
+
+static uint64_t count_serving(const struct supervisor *self)
+{
+    uint64_t count = 0;
+
+    for (const struct cage *cage = self->cages; cage; cage = cage->next)
+        count += cage->plan.role == RUN_SERVES && cage->asked == end_reason_absent;
+    return count;
+}
+
+/* Put the app to sleep that nobody has used for the longest time. */
+static bool evict_one(struct supervisor *self)
+{
+    int64_t used_before_ms = clock_now_ms() - EVICT_IDLE_MS;
+    struct cage *idle = NULL;
+
+    for (struct cage *cage = self->cages; cage; cage = cage->next) {
+        if (cage->state != CAGE_RUNNING || cage->plan.role != RUN_SERVES ||
+            cage->active_ms > used_before_ms)
+            continue;
+        if (!idle || cage->active_ms < idle->active_ms)
+            idle = cage;
+    }
+    if (!idle)
+        return false;
+    run_stop(self, idle, end_reason_evicted);
+    return true;
+}
+
+static bool may_begin(struct supervisor *self, const struct run_plan *plan, struct fault *fault)
+{
+    if (self->is_stopping)
+        return fault_set(fault, FAULT_interrupted, "the sandbox is stopping");
+    if (run_of(self, plan->app_id, plan->role))
+        return fault_set(fault, FAULT_conflict, "the app has a run already");
+    if (self->cage_count >= CAGES_MAX)
+        return fault_set(fault, FAULT_capacity, "%d cages are here", CAGES_MAX);
+    if (plan->role == RUN_SERVES && count_serving(self) >= self->parts.running_max &&
+        !evict_one(self)) {
+        (void) fault_set(fault, FAULT_capacity, "%" PRIu64 " apps run here, all in use",
+                         self->parts.running_max);
+        return fault_retry_after(fault, EVICT_IDLE_MS);
+    }
+    return true;
+}
+
+static bool make_group(struct supervisor *self, struct cage *cage, struct fault *fault)
+{
+    const struct limits *limits = &cage->plan.limits;
+    char name[GROUP_NAME_SIZE];
+
+    cage->boosted = limits->cpu_percent < START_BOOST_PERCENT;
+    struct group_limits most = {
+        .memory_bytes = limits->memory_mb << 20,
+        .cpu_percent = cage->boosted ? START_BOOST_PERCENT : limits->cpu_percent,
+        .pids = limits->pids,
+    };
+    (void) snprintf(name, sizeof name, "cage-%" PRIu64, cage->number);
+    return group_make(self->parts.cgroups, name, &most, &cage->group, fault);
+}
+
+static const struct door *door_of(const struct cage *cage)
+{
+    return cage->plan.role == RUN_TRIAL ? &cage->door : &cage->hosted->door;
+}
+
+static bool open_door(struct supervisor *self, struct cage *cage, struct fault *fault)
+{
+    char name[DOOR_NAME_SIZE];
+
+    if (cage->plan.role == RUN_SERVES)
+        return hosted_open_door(self, cage->hosted, fault);
+    (void) snprintf(name, sizeof name, ".trial-%s", cage->group.name);
+    return door_open(&cage->door, &self->doors, name, fault);
+}
+
+static bool start_process(struct supervisor *self, struct cage *cage, struct fault *fault)
+{
+    const struct run_plan *plan = &cage->plan;
+    char app[2 * PATH_MAX], data[2 * PATH_MAX];
+    const struct cage_spec spec = {
+        .host = self->parts.host, .app_path = app, .data_path = data,
+        .entry = &plan->entry, .limits = &plan->limits, .port = cage->hosted->port,
+        .uid = plan->uid, .listener = door_of(cage)->fd, .filter = self->filter,
+        .group = &cage->group,
+    };
+
+    (void) snprintf(app, sizeof app, "%s/apps/%s/%s", self->parts.workspace->path, plan->app_id,
+                    plan->app_copy);
+    (void) snprintf(data, sizeof data, "%s/apps/%s/%s", self->parts.workspace->path,
+                    plan->app_id, *plan->data_copy ? plan->data_copy : "data");
+    return cage_start(&spec, &cage->process, fault);
+}
+
+static void watch_all(struct supervisor *self, struct cage *cage)
+{
+    const int fds[] = {[WATCH_PROCESS] = cage->process.pidfd,
+                       [WATCH_CONTROL] = cage->process.control,
+                       [WATCH_OUT] = cage->process.log[0], [WATCH_ERR] = cage->process.log[1]};
+    struct sockaddr_un address;
+
+    for (size_t kind = 0; kind < sizeof fds / sizeof *fds; kind++)
+        run_watch(self, cage, (enum watch_kind)kind, fds[kind]);
+    door_address(door_of(cage), &self->doors, &address);
+    if (probe_begin(&cage->probe, &address, clock_now_ms()))
+        run_watch(self, cage, WATCH_PROBE, cage->probe.fd);
+}
+
+static void discard_copies(struct supervisor *self, const struct run_plan *plan)
+{
+    struct fault ignored;
+    OWNED(fd) int app = workspace_app(self->parts.workspace, plan->app_id, false, &ignored);
+
+    if (app < 0)
+        return;
+    if (*plan->app_copy)
+        (void) workspace_discard(self->parts.workspace, app, plan->app_copy, &ignored);
+    if (*plan->data_copy)
+        (void) workspace_discard(self->parts.workspace, app, plan->data_copy, &ignored);
+    sweeper_wake(self->parts.sweeper);
+}
+
+static struct cage *cage_new(struct supervisor *self, const struct run_plan *plan,
+                             struct fault *fault)
+{
+    struct cage *cage = calloc(1, sizeof *cage);
+    int64_t now = clock_now_ms();
+
+    if (!cage) {
+        (void) fault_set(fault, FAULT_internal, "no memory for a cage");
+        return NULL;
+    }
+    cage->plan = *plan;
+    cage->number = ++self->cage_number;
+    cage->keep_door = plan->keep_door;
+    cage->process = (struct cage_process){.pidfd = -1, .control = -1, .log = {-1, -1},
+                                          .lifeline = -1};
+    cage->init = cage->door.fd = cage->probe.fd = -1;
+    cage->hosted = hosted_hold(self, plan->app_id, fault);
+    if (!cage->hosted) {
+        free(cage);
+        return NULL;
+    }
+    cage->log_after = cage->hosted->log.seq;
+    cage->begun_ms = now;
+    cage->begun_wall_ms = clock_wall_ms();
+    cage->boost_until_ms = now + START_BOOST_MS;
+    cage->late_at_ms = now + (int64_t)plan->limits.start_timeout_ms;
+    if (plan->deadline_ms < cage->late_at_ms)
+        cage->late_at_ms = plan->deadline_ms;
+    return cage;
+}
+
+/* A cage that never was: what its parts have taken so far goes back. */
+static void undo(struct supervisor *self, struct cage *cage)
+{
+    door_close(&cage->door, &self->doors);
+    (void) group_remove(&cage->group);
+    if (cage->plan.role == RUN_SERVES)
+        door_close(&cage->hosted->door, &self->doors);
+    hosted_release(self, cage->hosted);
+    free(cage);
+}
+
+static bool begin(struct supervisor *self, struct request *request)
+{
+    struct fault *fault = &request->fault;
+    struct cage *cage = may_begin(self, &request->plan, fault)
+                            ? cage_new(self, &request->plan, fault) : NULL;
+
+    if (!cage)
+        return false;
+    app_log_say(&cage->hosted->log, cage->plan.role == RUN_TRIAL
+                    ? "version %" PRIu64 " is tried out on a copy of the data"
+                    : "version %" PRIu64 " starts", cage->plan.version);
+    if (!make_group(self, cage, fault) || !open_door(self, cage, fault) ||
+        !start_process(self, cage, fault)) {
+        undo(self, cage);
+        return false;
+    }
+    cage->starter = request;
+    cage->next = self->cages;
+    self->cages = cage;
+    self->cage_count++;
+    watch_all(self, cage);
+    return true;
+}
+
+void run_begin(struct supervisor *self, struct request *request)
+{
+    if (begin(self, request))
+        return;
+    discard_copies(self, &request->plan);
+    request_answer(self, request, false);
+}

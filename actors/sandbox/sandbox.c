@@ -1,0 +1,146 @@
+/* sandbox.c - putting the sandbox together and taking it apart, in the order that leaves nothing.
+ *
+ * The workspace's lock comes first: from then on every cage and cgroup with our tag is left over
+ * from an earlier life, and can be removed before there are any of our own.
+ */
+#include "actors/sandbox/sandbox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bus/clock.h"
+
+enum { SWEEP_MS = 10000 };
+
+/* ---- addresses ---- */
+
+/* Where browsers reach previews: as PUBLIC_URL says, else as ISEKAI_LISTEN does. */
+static void read_addresses(struct sandbox *self)
+{
+    const struct gateway_settings *gateway = self->options.gateway;
+    bool is_https = strncmp(gateway->public_url, "https://", 8) == 0;
+    const char *from = *gateway->public_url ? strstr(gateway->public_url, "://") : NULL;
+    const char *colon = strrchr(from ? from + 3 : gateway->isekai_listen, ':');
+    unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : 0;
+
+    (void) snprintf(self->preview_scheme, sizeof self->preview_scheme, "%s",
+                    is_https ? "https" : "http");
+    if (port > 0 && port <= 65535 && port != (is_https ? 443 : 80))
+        (void) snprintf(self->preview_port, sizeof self->preview_port, ":%lu", port);
+    if (*self->options.settings->public_gateway)
+        (void) snprintf(self->gateway, sizeof self->gateway, "%s",
+                        self->options.settings->public_gateway);
+    else
+        (void) snprintf(self->gateway, sizeof self->gateway, "http://%s", gateway->isekai_listen);
+}
+
+static void write_level(struct sandbox *self)
+{
+    static const char *const words[] = {
+        [CGROUP_NONE] = "rlimits", [CGROUP_V1] = "cgroup-v1", [CGROUP_V2] = "cgroup-v2",
+    };
+    bool has_cgroups = self->cgroups.kind != CGROUP_NONE;
+
+    (void) snprintf(self->level, sizeof self->level, "bwrap %s seccomp %s%s%s%s",
+                    words[self->cgroups.kind],
+                    self->workspace.owns_uids ? "uid" : "no-own-uid", has_cgroups ? "" : " (",
+                    has_cgroups ? "" : self->cgroups.why_not, has_cgroups ? "" : ")");
+}
+
+/* ---- opening ---- */
+
+static bool remember(void *self_, const char *app_id)
+{
+    struct orphans *found = self_;
+
+    if (found->count == found->capacity) {
+        size_t capacity = found->capacity ? found->capacity * 2 : 64;
+        char (*more)[APP_ID_SIZE] = realloc(found->app_ids, capacity * sizeof *more);
+        if (!more)
+            return false;
+        found->app_ids = more;
+        found->capacity = capacity;
+    }
+    (void) snprintf(found->app_ids[found->count++], APP_ID_SIZE, "%s", app_id);
+    return true;
+}
+
+static void abandon(void *self_, const char *app_id)
+{
+    struct sandbox *self = self_;
+
+    supervisor_abandon(self->supervisor, app_id);
+}
+
+/* What an earlier life left: processes first, then the files they might still have used. */
+static bool clear_the_past(struct sandbox *self, struct fault *fault)
+{
+    char tag[17];
+
+    workspace_tag(&self->workspace, tag);
+    cgroups_open(&self->cgroups, &cgroup_this_host, tag);
+    return cgroups_sweep(&self->cgroups, clock_now_ms() + SWEEP_MS, fault) &&
+           workspace_clear_runs(&self->workspace, fault) &&
+           workspace_each(&self->workspace, remember, &self->found_at_start, fault);
+}
+
+static bool begin_threads(struct sandbox *self, struct fault *fault)
+{
+    const struct sandbox_settings *settings = self->options.settings;
+
+    self->sweeper = sweeper_new(self->workspace.trash, fault);
+    if (!self->sweeper)
+        return false;
+    const struct supervisor_parts parts = {
+        .workspace = &self->workspace, .cgroups = &self->cgroups, .host = &self->host,
+        .sweeper = self->sweeper, .run = self->options.bus->isekai_run,
+        .user = self->options.bus->isekai_user, .running_max = settings->running_max,
+        .log_bytes_max = settings->log_bytes_max,
+    };
+    self->supervisor = supervisor_new(&parts, fault);
+    if (!self->supervisor)
+        return false;
+    self->claims = claims_new(abandon, self);
+    return self->claims || fault_set(fault, FAULT_internal, "no memory for claims");
+}
+
+bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, struct fault *fault)
+{
+    const struct sandbox_settings *settings = options->settings;
+    const struct workspace_options workspace = {
+        .data = options->bus->isekai_data,
+        .uid_first = (uid_t)settings->sandbox_uid_first,
+        .uid_count = (uid_t)settings->sandbox_uid_count,
+    };
+
+    *out = (struct sandbox){.options = *options, .cgroups.dirs = {-1, -1, -1, -1}};
+    out->workspace = (struct workspace){.lock = -1, .apps = -1, .trash = -1};
+    if (strcmp(settings->execution_timeout_mode, "idle") != 0 &&
+        strcmp(settings->execution_timeout_mode, "wall") != 0)
+        return fault_set(fault, FAULT_malformed, "EXECUTION_TIMEOUT_MODE is idle or wall");
+    read_addresses(out);
+    if (!workspace_open(&out->workspace, &workspace, fault))
+        return false;
+    if (cage_host_find(&out->host, settings->sandbox_node_path, options->init,
+                       out->workspace.path, out->workspace.owns_uids, fault) &&
+        clear_the_past(out, fault) && begin_threads(out, fault)) {
+        write_level(out);
+        return true;
+    }
+    sandbox_close(out, clock_now_ms());
+    return false;
+}
+
+void sandbox_close(struct sandbox *self, int64_t deadline_ms)
+{
+    if (!self->options.settings)
+        return;
+    supervisor_free(self->supervisor, deadline_ms);
+    sweeper_free(self->sweeper, deadline_ms);
+    claims_free(self->claims);
+    cgroups_remove(&self->cgroups);
+    cgroups_close(&self->cgroups);
+    workspace_close(&self->workspace);
+    free(self->found_at_start.app_ids);
+    *self = (struct sandbox){.is_restored = false};
+}

@@ -1,0 +1,82 @@
+/* sandbox.h - files in, a caged, answering process out.
+ *
+ * Owns:     a sandbox owns its workspace, cgroups, supervisor, sweeper and claims. sandbox_close()
+ *           ends every app and leaves nothing but what is kept on disk.
+ * Borrows:  the settings, for its life.
+ * Gives:    replies live in the arena given.
+ * Units:    deadline_ms is clock_now_ms(), absolute.
+ * Fails as: start_failed (the app's fault; *failure has its last log lines), malformed, busy,
+ *           conflict, capacity, disk_full, interrupted, internal.
+ * Threads:  any may call the changes and looks; one change of an app at a time, the newest wins.
+ */
+#ifndef ISEKAI_SANDBOX_SANDBOX_H
+#define ISEKAI_SANDBOX_SANDBOX_H
+
+#include "actors/sandbox/claims.h"
+#include "actors/sandbox/supervisor.h"
+#include "bus/actor.h"
+
+struct sandbox_options {
+    const struct bus_settings *bus;
+    const struct sandbox_settings *settings;
+    const struct gateway_settings *gateway;     /* where previews are reached */
+    const char *init;                           /* the built isekai-init */
+};
+
+struct orphans { char (*app_ids)[APP_ID_SIZE]; size_t count, capacity; };
+
+struct sandbox {
+    struct sandbox_options options;
+    struct workspace workspace;
+    struct cgroups cgroups;
+    struct cage_host host;
+    struct sweeper *sweeper;
+    struct supervisor *supervisor;
+    struct claims *claims;
+    char level[200];
+    char gateway[256];              /* the address of this host's gateway */
+    char preview_scheme[8], preview_port[8];    /* "http", ":8000"; "" for the scheme's own */
+    /* Touched by the control thread alone. */
+    struct orphans found_at_start;  /* workspaces there were; those the store does not know go */
+    bool is_restored;
+};
+
+bool sandbox_open(struct sandbox *out, const struct sandbox_options *options,
+                  struct fault *fault);
+void sandbox_close(struct sandbox *self, int64_t deadline_ms);      /* safe on a zeroed one */
+
+/* ---- changes.c: one app's process, changed in order ---- */
+
+/* Start, or replace what runs: the new version is tried out on a copy of the data while the old one
+ * serves; then the old one ends, the new one starts on the real data; if it does not
+ * answer, the old one comes back. */
+bool sandbox_start(struct sandbox *self, const struct start_request *request, int64_t deadline_ms,
+                   struct arena *arena, struct run_state *out, struct failure *failure,
+                   struct fault *fault);
+bool sandbox_stop(struct sandbox *self, struct text app_id, int64_t deadline_ms,
+                  struct arena *arena, struct run_state *out, struct fault *fault);
+bool sandbox_remove(struct sandbox *self, struct text app_id, int64_t deadline_ms,
+                    struct fault *fault);
+
+/* ---- look.c ---- */
+
+bool sandbox_get(struct sandbox *self, struct text app_id, struct arena *arena,
+                 struct run_state *out, struct fault *fault);
+bool sandbox_list(struct sandbox *self, struct arena *arena, struct run_list *out,
+                  struct fault *fault);
+bool sandbox_logs(struct sandbox *self, const struct logs_request *request, struct arena *arena,
+                  struct logs_reply *out, struct fault *fault);
+bool sandbox_describe(struct sandbox *self, const struct run_view *view, struct arena *arena,
+                      struct run_state *out, struct fault *fault);
+
+/* ---- methods.c, restore.c: on the bus ---- */
+
+extern const struct actor_method sandbox_methods[];
+extern const size_t sandbox_method_count;
+bool sandbox_healthy(void *self, char level[200]);
+/* Starts what the store says should run, removes what it does not know, reports ended runs. */
+void sandbox_started(struct call *call, void *self);
+void sandbox_tick(struct call *call, void *self);
+void sandbox_stopping(void *self);
+
+#endif

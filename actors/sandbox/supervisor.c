@@ -1,0 +1,432 @@
+/* supervisor.c - the supervisor's thread, and how workers ask it; see supervisor.h.
+ *
+ * A turn: wait for the first of an event, a request, a timer; handle the events; take the
+ * requests; look at the timers; bury the cages that are gone.
+ */
+#include "actors/sandbox/supervisor_inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "actors/sandbox/filter.h"
+#include "bus/clock.h"
+#include "bus/owned.h"
+
+enum { EVENTS_AT_ONCE = 64 };
+
+/* ---- requests ---- */
+
+static struct request *request_new(enum request_kind kind, const char *app_id)
+{
+    struct request *request = calloc(1, sizeof *request);
+
+    if (!request)
+        return NULL;
+    request->kind = kind;
+    atomic_store(&request->holders, 2);
+    (void) strncpy(request->app_id, app_id, sizeof request->app_id - 1);
+    return request;
+}
+
+static void request_release(struct request *request)
+{
+    if (atomic_fetch_sub(&request->holders, 1) != 1)
+        return;
+    free(request->views);
+    free(request);
+}
+
+void request_answer(struct supervisor *self, struct request *request, bool ok)
+{
+    pthread_mutex_lock(&self->lock);
+    request->ok = ok;
+    request->done = true;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    request_release(request);
+}
+
+static void wake(struct supervisor *self)
+{
+    uint64_t one = 1;
+
+    (void) !write(self->wake, &one, sizeof one);     /* a full counter is readable as well */
+}
+
+static void request_send(struct supervisor *self, struct request *request)
+{
+    pthread_mutex_lock(&self->lock);
+    *self->queue_end = request;
+    self->queue_end = &request->next;
+    pthread_mutex_unlock(&self->lock);
+    wake(self);
+}
+
+/* The supervisor answers every request, by its own timers at the latest. */
+static bool request_wait(struct supervisor *self, struct request *request, struct fault *fault)
+{
+    pthread_mutex_lock(&self->lock);
+    while (!request->done)
+        pthread_cond_wait(&self->changed, &self->lock);
+    pthread_mutex_unlock(&self->lock);
+    if (!request->ok)
+        *fault = request->fault;
+    return request->ok;
+}
+
+static bool no_memory(struct fault *fault)
+{
+    return fault_set(fault, FAULT_internal, "no memory for a request");
+}
+
+struct request *supervisor_ask_begin(struct supervisor *self, const struct run_plan *plan)
+{
+    struct request *request = request_new(REQUEST_BEGIN, plan->app_id);
+
+    if (!request)
+        return NULL;
+    request->plan = *plan;
+    request_send(self, request);
+    return request;
+}
+
+bool supervisor_wait_begin(struct supervisor *self, struct request *ticket,
+                           struct run_outcome *outcome, struct fault *fault)
+{
+    *outcome = (struct run_outcome){.log_after = 0};
+    if (!ticket)
+        return no_memory(fault);
+    bool ok = request_wait(self, ticket, fault);
+    *outcome = ticket->outcome;
+    request_release(ticket);
+    return ok;
+}
+
+bool supervisor_begin(struct supervisor *self, const struct run_plan *plan,
+                      struct run_outcome *outcome, struct fault *fault)
+{
+    return supervisor_wait_begin(self, supervisor_ask_begin(self, plan), outcome, fault);
+}
+
+bool supervisor_end(struct supervisor *self, const char *app_id, enum run_role role,
+                    bool keep_door, struct run_end *ended, struct run_plan *plan,
+                    struct fault *fault)
+{
+    struct request *request = request_new(REQUEST_END, app_id);
+
+    if (!request)
+        return no_memory(fault);
+    request->role = role;
+    request->keep_door = keep_door;
+    request_send(self, request);
+    bool ok = request_wait(self, request, fault);
+    if (ok && ended)
+        *ended = request->end;
+    if (ok && plan)
+        *plan = request->plan;
+    request_release(request);
+    return ok;
+}
+
+static void tell(struct supervisor *self, enum request_kind kind, const char *app_id)
+{
+    struct request *request = request_new(kind, app_id);
+    struct fault ignored;
+
+    if (!request)
+        return;
+    request_send(self, request);
+    (void) request_wait(self, request, &ignored);
+    request_release(request);
+}
+
+void supervisor_close_door(struct supervisor *self, const char *app_id)
+{
+    tell(self, REQUEST_CLOSE_DOOR, app_id);
+}
+
+void supervisor_abandon(struct supervisor *self, const char *app_id)
+{
+    tell(self, REQUEST_ABANDON, app_id);
+}
+
+static bool ask_views(struct supervisor *self, enum request_kind kind, const char *app_id,
+                      struct run_view *out, size_t capacity, size_t *count, struct fault *fault)
+{
+    struct request *request = request_new(kind, app_id);
+
+    *count = 0;
+    if (request)
+        request->views = calloc(capacity, sizeof *request->views);
+    if (!request || !request->views) {
+        free(request);
+        return no_memory(fault);
+    }
+    request->capacity = capacity;
+    request_send(self, request);
+    bool ok = request_wait(self, request, fault);
+    *count = request->count;
+    memcpy(out, request->views, request->count * sizeof *out);
+    request_release(request);
+    return ok;
+}
+
+bool supervisor_get(struct supervisor *self, const char *app_id, struct run_view *out,
+                    struct fault *fault)
+{
+    size_t count;
+
+    *out = (struct run_view){.is_known = false};
+    return ask_views(self, REQUEST_GET, app_id, out, 1, &count, fault);
+}
+
+bool supervisor_list(struct supervisor *self, struct run_view *out, size_t capacity,
+                     size_t *count, struct fault *fault)
+{
+    return ask_views(self, REQUEST_LIST, "", out, capacity, count, fault);
+}
+
+bool supervisor_is_well(struct supervisor *self)
+{
+    pthread_mutex_lock(&self->lock);
+    bool is_well = self->is_well && !self->ended;
+    pthread_mutex_unlock(&self->lock);
+    return is_well;
+}
+
+/* ---- the thread's side of them ---- */
+
+static void answer_get(struct supervisor *self, struct request *request)
+{
+    const struct cage *cage = run_of(self, request->app_id, RUN_SERVES);
+    const struct hosted *hosted = hosted_find(self, request->app_id);
+
+    if (hosted) {
+        request->views[0] = hosted->last;
+        request->count = 1;
+    }
+    if (cage && cage->answered_ms)
+        run_describe(cage, &request->views[0]);
+    request_answer(self, request, true);
+}
+
+static void answer_list(struct supervisor *self, struct request *request)
+{
+    for (const struct cage *cage = self->cages; cage; cage = cage->next)
+        if (cage->plan.role == RUN_SERVES && cage->answered_ms &&
+            request->count < request->capacity)
+            run_describe(cage, &request->views[request->count++]);
+    request_answer(self, request, true);
+}
+
+static void close_door(struct supervisor *self, struct request *request)
+{
+    struct hosted *hosted = hosted_find(self, request->app_id);
+
+    if (hosted) {
+        hosted->door_kept = false;
+        if (!run_of(self, request->app_id, RUN_SERVES))
+            door_close(&hosted->door, &self->doors);
+    }
+    request_answer(self, request, true);
+}
+
+static void abandon(struct supervisor *self, struct request *request)
+{
+    for (struct cage *cage = self->cages; cage; cage = cage->next) {
+        if (cage->state != CAGE_STARTING || strcmp(cage->plan.app_id, request->app_id) != 0)
+            continue;
+        cage->abandoned = true;
+        run_stop(self, cage, end_reason_stopped);
+    }
+    request_answer(self, request, true);
+}
+
+static void take_requests(struct supervisor *self)
+{
+    pthread_mutex_lock(&self->lock);
+    struct request *request = self->queue;
+    self->queue = NULL;
+    self->queue_end = &self->queue;
+    pthread_mutex_unlock(&self->lock);
+    while (request) {
+        struct request *next = request->next;
+        switch (request->kind) {
+        case REQUEST_BEGIN: run_begin(self, request); break;
+        case REQUEST_END: run_end_asked(self, request); break;
+        case REQUEST_CLOSE_DOOR: close_door(self, request); break;
+        case REQUEST_ABANDON: abandon(self, request); break;
+        case REQUEST_GET: answer_get(self, request); break;
+        case REQUEST_LIST: answer_list(self, request); break;
+        }
+        request = next;
+    }
+}
+
+/* ---- the loop ---- */
+
+static int wait_ms(const struct supervisor *self)
+{
+    int64_t now = clock_now_ms(), next = INT64_MAX;
+
+    for (const struct cage *cage = self->cages; cage; cage = cage->next) {
+        int64_t due = run_next_ms(self, cage);
+        if (due < next)
+            next = due;
+    }
+    if (next == INT64_MAX)
+        return -1;
+    return next <= now ? 0 : next - now > 60000 ? 60000 : (int)(next - now);
+}
+
+static void bury_the_gone(struct supervisor *self)
+{
+    struct cage **at = &self->cages;
+
+    while (*at) {
+        struct cage *cage = *at;
+        if (cage->state != CAGE_GONE) {
+            at = &cage->next;
+            continue;
+        }
+        *at = cage->next;
+        self->cage_count--;
+        run_bury(self, cage);
+    }
+}
+
+static bool is_over(struct supervisor *self)
+{
+    pthread_mutex_lock(&self->lock);
+    bool ending = self->ending;
+    pthread_mutex_unlock(&self->lock);
+    if (ending && !self->is_stopping) {
+        self->is_stopping = true;
+        for (struct cage *cage = self->cages; cage; cage = cage->next) {
+            cage->is_quiet = true;
+            if (cage->state != CAGE_CLEARING && cage->state != CAGE_GONE)
+                run_stop(self, cage, end_reason_stopped);
+        }
+    }
+    return ending && !self->cages;
+}
+
+static void *supervisor_thread(void *self_)
+{
+    struct supervisor *self = self_;
+    struct epoll_event events[EVENTS_AT_ONCE];
+    uint64_t ignored;
+
+    while (!is_over(self)) {
+        int count = epoll_wait(self->epoll, events, EVENTS_AT_ONCE, wait_ms(self));
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.u64)
+                run_handle(self, events[i].data.u64);
+            else
+                (void) !read(self->wake, &ignored, sizeof ignored);
+        }
+        take_requests(self);
+        int64_t now = clock_now_ms();
+        for (struct cage *cage = self->cages; cage; cage = cage->next)
+            run_tick(self, cage, now);
+        bury_the_gone(self);
+    }
+    take_requests(self);
+    pthread_mutex_lock(&self->lock);
+    self->ended = true;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+/* ---- beginning and end ---- */
+
+static void drop(struct supervisor *self)
+{
+    while (self->hosted) {
+        struct hosted *next = self->hosted->next;
+        door_close(&self->hosted->door, &self->doors);
+        free(self->hosted);
+        self->hosted = next;
+    }
+    while (self->reports) {
+        struct report *next = self->reports->next;
+        free(self->reports);
+        self->reports = next;
+    }
+    doors_close(&self->doors);
+    fd_drop(&self->filter);
+    fd_drop(&self->epoll);
+    fd_drop(&self->wake);
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+static bool prepare(struct supervisor *self, struct fault *fault)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    if (!doors_open(&self->doors, self->parts.run, self->parts.user, fault) ||
+        !filter_make(&self->filter, fault))
+        return false;
+    self->epoll = epoll_create1(EPOLL_CLOEXEC);
+    self->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->epoll < 0 || self->wake < 0 ||
+        epoll_ctl(self->epoll, EPOLL_CTL_ADD, self->wake, &event) < 0 ||
+        pthread_create(&self->thread, NULL, supervisor_thread, self) != 0)
+        return fault_set(fault, FAULT_internal, "supervisor: %s", strerror(errno));
+    return true;
+}
+
+struct supervisor *supervisor_new(const struct supervisor_parts *parts, struct fault *fault)
+{
+    struct supervisor *self = calloc(1, sizeof *self);
+    pthread_condattr_t monotonic;
+
+    if (!self) {
+        (void) fault_set(fault, FAULT_internal, "no memory for the supervisor");
+        return NULL;
+    }
+    self->parts = *parts;
+    self->doors.directory = self->filter = self->epoll = self->wake = -1;
+    self->queue_end = &self->queue;
+    self->reports_end = &self->reports;
+    self->is_well = true;
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (prepare(self, fault))
+        return self;
+    drop(self);
+    return NULL;
+}
+
+void supervisor_free(struct supervisor *self, int64_t deadline_ms)
+{
+    struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+    int waited = 0;
+
+    if (!self)
+        return;
+    pthread_mutex_lock(&self->lock);
+    self->ending = true;
+    pthread_mutex_unlock(&self->lock);
+    wake(self);
+    pthread_mutex_lock(&self->lock);
+    while (!self->ended && waited == 0)
+        waited = pthread_cond_timedwait(&self->changed, &self->lock, &until);
+    bool ended = self->ended;
+    pthread_mutex_unlock(&self->lock);
+    if (!ended) {
+        (void) pthread_detach(self->thread);    /* the lifelines end with this process */
+        return;
+    }
+    pthread_join(self->thread, NULL);
+    drop(self);
+}

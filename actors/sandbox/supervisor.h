@@ -1,0 +1,134 @@
+/* supervisor.h - the one thread that starts, watches and ends all cages.
+ *
+ * Workers ask and wait. Everything about a cage (its state, descriptors, timers, cgroup, log)
+ * belongs to that thread alone; what is shared is the queue of requests and the list of ended runs,
+ * under one lock.
+ *
+ * Owns:     its thread, all cages, their sockets and logs; supervisor_free() ends them all.
+ *           With supervisor_begin() it takes over the copies named in the plan and discards
+ *           them when the run is over, also when it never began.
+ * Borrows:  the parts in supervisor_parts, for its life.
+ * Units:    clock_now_ms() for deadlines, milliseconds since 1970 where a name says `wall`.
+ * Fails as: capacity (RUNNING_MAX and nobody idle), start_failed (the app, see outcome), conflict
+ *           (another change of the app took over), interrupted (shutting down), internal.
+ * Threads:  any, except new and free. supervisor_free() after all others returned.
+ */
+#ifndef ISEKAI_SANDBOX_SUPERVISOR_H
+#define ISEKAI_SANDBOX_SUPERVISOR_H
+
+#include "actors/sandbox/cage.h"
+#include "actors/sandbox/door.h"
+#include "actors/sandbox/sweeper.h"
+#include "actors/sandbox/verdict.h"
+#include "actors/sandbox/workspace.h"
+
+enum {
+    RUN_ID_SIZE = 4 * 64 + 1,
+    PORT_FIRST = 9000,
+    CAGES_MAX = 20000,
+    ENDED_MAX = 4096,               /* reports kept for the store; the oldest goes */
+    START_BOOST_PERCENT = 200,      /* CPU while an app starts, if its own limit is lower, */
+    START_BOOST_MS = 2000,          /* for at most so long */
+    EVICT_IDLE_MS = 5000,           /* an app idle for less is not put to sleep for another */
+    SETTLE_MS = 2000,               /* between a start's answer and the report of its end: whoever
+                                     * asked for the start writes it down first */
+    KILL_AGAIN_MS = 20,
+    LOG_LINES_TOLD = 50,            /* of an app that did not come up */
+};
+
+struct supervisor_parts {
+    struct workspace *workspace;
+    const struct cgroups *cgroups;
+    const struct cage_host *host;
+    struct sweeper *sweeper;
+    const char *run, *user;         /* the run directory; who may connect to apps */
+    uint64_t running_max, log_bytes_max;
+};
+
+enum run_role { RUN_SERVES, RUN_TRIAL };
+
+/* Everything about a run before it begins; copied. */
+struct run_plan {
+    char app_id[APP_ID_SIZE], run_id[RUN_ID_SIZE];
+    uint64_t version;
+    enum run_role role;
+    struct limits limits;
+    struct entry entry;
+    uid_t uid;
+    char app_copy[WORKSPACE_NAME_SIZE];
+    char data_copy[WORKSPACE_NAME_SIZE];    /* "": the app's own data */
+    int64_t deadline_ms;                    /* of its start, beside the start timeout */
+    bool keep_door;                         /* if it does not answer, connections wait for the next */
+};
+
+/* How a begun run came out: answered, or why not. */
+struct run_outcome {
+    struct verdict verdict;         /* of a failed one */
+    uint64_t log_after;             /* its lines have a higher seq */
+};
+
+/* A run, or what is left of an app's last one, as seen at one moment. */
+struct run_view {
+    char app_id[APP_ID_SIZE], run_id[RUN_ID_SIZE];
+    bool is_known, is_running;      /* neither: this sandbox never ran it */
+    uint64_t version;
+    uint16_t port;
+    int64_t answered_wall_ms, uptime_ms;
+    uint64_t memory_bytes;
+    double cpu_seconds;
+    enum app_status status;
+    struct run_end end;             /* of the last run; reason absent: none has ended */
+};
+
+/* A run that ended by itself or by a timer, for the store. */
+struct ended_run {
+    char app_id[APP_ID_SIZE], run_id[RUN_ID_SIZE];
+    enum app_status status;
+    char text[VERDICT_TEXT_SIZE];
+    struct run_end end;
+    uint64_t number;                /* names this report to supervisor_forget_ended() */
+};
+
+struct supervisor;
+
+struct supervisor *supervisor_new(const struct supervisor_parts *parts, struct fault *fault);
+void supervisor_free(struct supervisor *self, int64_t deadline_ms);     /* NULL is welcome */
+
+/* Start a run and wait until it answers HTTP. On false nothing of it is left, and *outcome tells
+ * why when the fault is start_failed or internal. A run that serves must be the only one. */
+bool supervisor_begin(struct supervisor *self, const struct run_plan *plan,
+                      struct run_outcome *outcome, struct fault *fault);
+
+/* The same in two steps, to have several under way. Every ticket must be waited for. */
+struct request;
+struct request *supervisor_ask_begin(struct supervisor *self, const struct run_plan *plan);
+bool supervisor_wait_begin(struct supervisor *self, struct request *ticket,
+                           struct run_outcome *outcome, struct fault *fault);
+
+/* End an app's run of that role and wait until nothing of it is left. True with *ended absent
+ * (reason 0) when there was none. keep_door: connections wait for the next run. `plan` (may be
+ * NULL) is what it was begun with. */
+bool supervisor_end(struct supervisor *self, const char *app_id, enum run_role role,
+                    bool keep_door, struct run_end *ended, struct run_plan *plan,
+                    struct fault *fault);
+void supervisor_close_door(struct supervisor *self, const char *app_id);
+
+/* A change takes over: starts of this app that have not answered end with conflict. */
+void supervisor_abandon(struct supervisor *self, const char *app_id);
+
+bool supervisor_get(struct supervisor *self, const char *app_id, struct run_view *out,
+                    struct fault *fault);
+/* At most `capacity` running ones. */
+bool supervisor_list(struct supervisor *self, struct run_view *out, size_t capacity,
+                     size_t *count, struct fault *fault);
+
+/* The oldest report that is due; false: none. It stays until it is forgotten. */
+bool supervisor_next_ended(struct supervisor *self, struct ended_run *out);
+void supervisor_forget_ended(struct supervisor *self, uint64_t number);
+/* Report an end that the supervisor did not see: a run that could not be brought back. */
+void supervisor_report(struct supervisor *self, const struct ended_run *ended);
+
+/* False once a cage could not be built and until one could again. */
+bool supervisor_is_well(struct supervisor *self);
+
+#endif

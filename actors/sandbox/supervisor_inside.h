@@ -1,0 +1,133 @@
+/* supervisor_inside.h - what the files of the supervisor share; nobody else includes it.
+ *
+ * Everything here is touched by the supervisor's thread alone, except what stands under `lock`.
+ */
+#ifndef ISEKAI_SANDBOX_SUPERVISOR_INSIDE_H
+#define ISEKAI_SANDBOX_SUPERVISOR_INSIDE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "actors/sandbox/app_log.h"
+#include "actors/sandbox/cage_state.h"
+#include "actors/sandbox/probe.h"
+#include "actors/sandbox/supervisor.h"
+
+enum request_kind {
+    REQUEST_BEGIN, REQUEST_END, REQUEST_CLOSE_DOOR, REQUEST_ABANDON, REQUEST_GET, REQUEST_LIST
+};
+
+/* A worker's question. The worker and the supervisor each hold it once. */
+struct request {
+    struct request *next;
+    atomic_int holders;
+    enum request_kind kind;
+    bool done, ok;                  /* under the supervisor's lock */
+    struct fault fault;
+    char app_id[APP_ID_SIZE];
+    enum run_role role;
+    bool keep_door;
+    struct run_plan plan;           /* begin: in; end: out */
+    struct run_outcome outcome;
+    struct run_end end;
+    struct run_view *views;         /* list: in the request's own memory */
+    size_t capacity, count;
+};
+
+/* An app that has cages here, or had one. */
+struct hosted {
+    struct hosted *next;
+    char app_id[APP_ID_SIZE];
+    size_t cages;                   /* while there are any: log, directory and port are held */
+    int directory;
+    struct app_log log;
+    uint16_t port;
+    struct door door;
+    bool door_kept;                 /* nobody is behind it now, but somebody will be */
+    struct run_view last;
+};
+
+/* What epoll knows is a cage's number and one of these, never a pointer: a descriptor that we
+ * closed may live on for a moment in a child that has not reached its exec. */
+enum watch_kind { WATCH_PROCESS, WATCH_CONTROL, WATCH_OUT, WATCH_ERR, WATCH_PROBE, WATCHES = 8 };
+
+struct cage {
+    struct cage *next;
+    uint64_t number;                /* from 1; never used again */
+    struct hosted *hosted;
+    struct run_plan plan;
+    enum cage_state state;
+    struct cage_process process;
+    int init;                       /* pidfd of isekai-init; -1 until it reported */
+    struct group group;
+    struct door door;               /* a trial's own */
+    struct probe probe;
+    enum end_reason asked;
+    bool began, exited, boosted, abandoned, keep_door, is_quiet;
+    int status;
+    uint64_t log_after;
+    int64_t begun_ms, begun_wall_ms, answered_ms, answered_wall_ms, active_ms;
+    int64_t late_at_ms, boost_until_ms;
+    struct verdict verdict;         /* once it is clear */
+    struct request *starter, *enders;
+};
+
+struct report { struct report *next; struct ended_run ended; int64_t due_ms; };
+
+struct supervisor {
+    struct supervisor_parts parts;
+    struct doors doors;
+    int filter, epoll, wake;
+    pthread_t thread;
+    struct hosted *hosted;
+    struct cage *cages;
+    size_t cage_count;
+    bool is_stopping;
+    uint64_t cage_number;
+    char scratch[65536];
+
+    pthread_mutex_t lock;           /* guards what follows, and `done` of requests */
+    pthread_cond_t changed;
+    struct request *queue, **queue_end;
+    struct report *reports, **reports_end;
+    size_t report_count;
+    uint64_t report_number;
+    bool ending;                    /* supervisor_free() was called */
+    bool ended;
+    bool is_well;
+};
+
+/* supervisor.c */
+void request_answer(struct supervisor *self, struct request *request, bool ok);
+
+/* hosted.c */
+struct hosted *hosted_find(struct supervisor *self, const char *app_id);    /* NULL: unknown */
+struct hosted *hosted_hold(struct supervisor *self, const char *app_id, struct fault *fault);
+void hosted_release(struct supervisor *self, struct hosted *hosted);
+bool hosted_open_door(struct supervisor *self, struct hosted *hosted, struct fault *fault);
+
+/* run.c: the life of cages */
+void run_begin(struct supervisor *self, struct request *request);
+void run_end_asked(struct supervisor *self, struct request *request);
+void run_stop(struct supervisor *self, struct cage *cage, enum end_reason reason);
+void run_move(struct supervisor *self, struct cage *cage, enum cage_event event);
+struct cage *run_of(struct supervisor *self, const char *app_id, enum run_role role);
+
+/* run_watch.c: what happens to them */
+void run_watch(struct supervisor *self, struct cage *cage, enum watch_kind kind, int fd);
+void run_handle(struct supervisor *self, uint64_t watched);
+void run_tick(struct supervisor *self, struct cage *cage, int64_t now_ms);
+int64_t run_next_ms(const struct supervisor *self, const struct cage *cage);
+void run_drain_logs(struct supervisor *self, struct cage *cage);
+
+/* run_gone.c: what is left to do when one is gone */
+bool run_try_clear(struct supervisor *self, struct cage *cage);
+void run_bury(struct supervisor *self, struct cage *cage);
+
+/* Somebody has asked for the app's end meanwhile: reports not yet sent must not call it an error. */
+void reports_settle(struct supervisor *self, const char *app_id);
+
+/* run_view.c */
+void run_describe(const struct cage *cage, struct run_view *out);
+
+#endif

@@ -1,0 +1,42 @@
+/* tree.h - writing, copying and removing directory trees that an app may have shaped.
+ *
+ * Every step goes through a descriptor; no link is followed (openat2 with RESOLVE_BENEATH and
+ * RESOLVE_NO_SYMLINKS, or O_NOFOLLOW), nothing is changed by path, and neither depth nor number
+ * of entries costs stack or descriptors.
+ *
+ * Borrows:  descriptors, during the call.
+ * Units:    octets; `owner` 0 leaves new files to the caller's own uid.
+ * Fails as: disk_full, too_large (bounds of a copy), malformed (a path that leads out),
+ *           internal. What a failed call has made stays for tree_empty().
+ */
+#ifndef ISEKAI_SANDBOX_TREE_H
+#define ISEKAI_SANDBOX_TREE_H
+
+#include <sys/types.h>
+
+#include "schemas/fault.h"
+#include "schemas/text.h"
+
+/* Make `path` with its directories below `root` and fill it. It must not exist. */
+bool tree_write(int root, struct text path, struct text content, uid_t owner, struct fault *fault);
+
+struct tree_bounds { uint64_t octets_max; uint32_t entries_max; };
+
+/* Copy directories and regular files of `from` into the empty directory `to`. Links, sockets and
+ * devices are left out; of a hard-linked file the content is copied. */
+bool tree_copy(int from, int to, uid_t owner, const struct tree_bounds *bounds,
+               struct fault *fault);
+
+/* Remove everything in `dir`, however deep and whatever its modes. Nobody may be changing it. */
+bool tree_empty(int dir, struct fault *fault);
+
+/* Remove `name` in `parent`, whatever it is; true when there is nothing of that name. */
+bool tree_remove(int parent, const char *name, struct fault *fault);
+
+/* Open a directory below `root`; -1 and errno. */
+int tree_open_directory(int root, const char *path);
+
+/* Which fault a failed write is: disk_full for a full disk or quota, else internal. */
+bool tree_fault(struct fault *fault, const char *doing);
+
+#endif

@@ -1,0 +1,33 @@
+/* verdict.h - why a run ended, from what was seen of it.
+ *
+ * Pure: the same facts give the same verdict. An end that was asked for keeps its reason; else
+ * memory comes first, for a process killed for it also shows a signal.
+ */
+#ifndef ISEKAI_SANDBOX_VERDICT_H
+#define ISEKAI_SANDBOX_VERDICT_H
+
+#include "actors/sandbox/limits.h"
+
+enum { VERDICT_TEXT_SIZE = 160 };
+
+struct end_facts {
+    enum end_reason asked;      /* stopped, evicted, wall, start_failed; absent: it ended by itself */
+    bool began;                 /* isekai-init was running */
+    bool answered;              /* it had answered HTTP */
+    bool exited;                /* isekai-init told how: */
+    int status;                 /* as of wait(2) */
+    uint64_t oom_kills, memory_peak_bytes;
+    uint16_t port;
+    const struct limits *limits;
+};
+
+struct verdict {
+    struct run_end end;         /* reason, signal, exit_code */
+    enum app_status status;     /* what the app is after it */
+    char text[VERDICT_TEXT_SIZE];   /* "exited with code 1"; "" when it was asked for */
+    bool is_our_failure;        /* the cage itself could not be built */
+};
+
+void verdict_of(const struct end_facts *facts, struct verdict *out);
+
+#endif

@@ -1,0 +1,90 @@
+/* workspace.h - what is kept of apps on disk, and who owns it.
+ *
+ *   <data>/runtime/lock              one sandbox per data directory
+ *   <data>/runtime/cage/             what every cage sees: isekai/init, isekai/static.js, etc/
+ *   <data>/runtime/trash/            on its way out; see sweeper.h
+ *   <data>/runtime/apps/{appId}/     ours, 0711
+ *       versions/{n}/                the code as given, ours, 0700
+ *       data/                        /data of the app, the app's uid, 0700; its owner is how
+ *                                    an app's uid is remembered
+ *       app-{k}/ data-{k}/           /app of one run; /data of a trial
+ *       log/                         see app_log.h
+ *
+ * The app sees app-{k} and data only, and can change nothing above them.
+ *
+ * Owns:     the lock and three descriptors; workspace_close().
+ * Gives:    workspace_app() gives a descriptor the caller closes.
+ * Fails as: disk_full, malformed (an appId or path), capacity (no uid is left), internal.
+ * Threads:  any; names are never reused within a life, uids are given under a lock.
+ */
+#ifndef ISEKAI_SANDBOX_WORKSPACE_H
+#define ISEKAI_SANDBOX_WORKSPACE_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "schemas/message.h"
+
+enum {
+    APP_ID_SIZE = 101,
+    WORKSPACE_NAME_SIZE = 32,
+    WORKSPACE_APPS_MAX = 100000,
+    VERSIONS_KEPT = 3,              /* beside the one that runs */
+    DATA_COPY_OCTETS_MAX = 64 << 20,
+    DATA_COPY_ENTRIES_MAX = 10000,
+};
+
+struct workspace {
+    char path[PATH_MAX];            /* <data>/runtime, absolute */
+    int lock, apps, trash;
+    bool owns_uids;                 /* root: each app has a uid of its own */
+    uid_t uid_first, uid_count;
+    unsigned char *uids_taken;      /* one per uid */
+    pthread_mutex_t uid_lock;
+    _Atomic uint64_t sequence;
+};
+
+struct workspace_options { const char *data; uid_t uid_first, uid_count; };
+
+bool workspace_open(struct workspace *out, const struct workspace_options *options,
+                    struct fault *fault);
+void workspace_close(struct workspace *self);
+
+/* What names this data directory among others on this host: 16 hex digits and a NUL. */
+void workspace_tag(const struct workspace *self, char out[17]);
+
+/* The directory of an app, made if `make`; -1 with app_not_found or another fault. */
+int workspace_app(struct workspace *self, const char *app_id, bool make, struct fault *fault);
+bool workspace_has(struct workspace *self, const char *app_id);
+
+/* The app's own uid (0: none, not root), from its data directory, which is made when absent. */
+bool workspace_data(struct workspace *self, int app, uid_t *uid, struct fault *fault);
+void workspace_forget_uid(struct workspace *self, uid_t uid);
+
+/* Put a version down, replacing what has its number. */
+bool workspace_put_version(struct workspace *self, int app, uint64_t version, struct files files,
+                           struct fault *fault);
+bool workspace_has_version(int app, uint64_t version);
+/* Remove all but `running` and the newest few. */
+void workspace_prune(struct workspace *self, int app, uint64_t running);
+
+/* A fresh copy of a version for one run, the app's own; its name in `out`. */
+bool workspace_copy_version(struct workspace *self, int app, uint64_t version, uid_t uid,
+                            char out[WORKSPACE_NAME_SIZE], struct fault *fault);
+/* A copy of the data for a trial; empty when there is more than the bounds above. */
+bool workspace_copy_data(struct workspace *self, int app, uid_t uid,
+                         char out[WORKSPACE_NAME_SIZE], struct fault *fault);
+
+/* Move something out of sight at once; the sweeper removes it. Nothing of that name: true. */
+bool workspace_discard(struct workspace *self, int parent, const char *name, struct fault *fault);
+bool workspace_discard_app(struct workspace *self, const char *app_id, struct fault *fault);
+
+/* Every app there is, in no order, through `each`; false from it ends the walk. */
+bool workspace_each(struct workspace *self, bool (*each)(void *self, const char *app_id),
+                    void *each_self, struct fault *fault);
+/* At the start: discard the copies that runs of an earlier life left. */
+bool workspace_clear_runs(struct workspace *self, struct fault *fault);
+
+#endif

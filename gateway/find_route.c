@@ -1,0 +1,95 @@
+/* find_route.c - which row of routes.def a request means; 404, 405 and 406. */
+#include <stdlib.h>
+
+#include "gateway/pipeline.h"
+
+static void allow_header(struct exchange *exchange, uint32_t allowed)
+{
+    char list[64] = "";
+    size_t size = 0;
+
+    for (int verb = 0; verb < VERBS; verb++) {
+        if (!(allowed & (1u << verb)))
+            continue;
+        const char *name = verb == VERB_GET ? "GET, HEAD" : verb_name((enum verb)verb);
+        size_t more = strlen(name);
+
+        if (size > 0) {
+            memcpy(list + size, ", ", 2);
+            size += 2;
+        }
+        memcpy(list + size, name, more + 1);
+        size += more;
+    }
+    answer_header(&exchange->answer, "Allow", "%s", list);
+}
+
+bool find_route(struct exchange *exchange, struct fault *fault)
+{
+    const struct http_request *request = exchange->request;
+    uint32_t allowed;
+
+    exchange->route = route_find(request->verb, request->path, exchange->params, &allowed);
+    if (exchange->route)
+        return true;
+    if (allowed == 0)
+        return fault_set(fault, FAULT_no_such_route, "no such path");
+    allow_header(exchange, allowed);
+    return fault_set(fault, FAULT_wrong_verb, "no such verb here");
+}
+
+/* RFC 9110 section 12.4.2: 0 to 1 with at most three decimals. In thousandths. */
+static int quality(struct text item)
+{
+    const char *at = memmem(item.at, item.size, ";q=", 3);
+    int thousandths = 0, scale = 100;
+
+    if (!at)
+        at = memmem(item.at, item.size, "; q=", 4);
+    if (!at)
+        return 1000;
+    at = memchr(at, '=', 4) + 1;
+    const char *end = item.at + item.size;
+    if (at < end && *at == '1')
+        return 1000;
+    for (at += 2; at < end && *at >= '0' && *at <= '9' && scale > 0; at++, scale /= 10)
+        thousandths += (*at - '0') * scale;
+    return thousandths;
+}
+
+static int quality_of(struct text accept, const char *type)
+{
+    struct text item;
+    int exact = -1, family = -1, any = -1;
+
+    while (header_item(&accept, &item)) {
+        const char *semicolon = item.size > 0 ? memchr(item.at, ';', item.size) : NULL;
+        struct text name = {item.at, semicolon ? (size_t)(semicolon - item.at) : item.size};
+
+        name = text_without_blanks(name);
+        if (text_equals_nocase(name, type))
+            exact = quality(item);
+        else if (text_equals_nocase(name, "application/*"))
+            family = quality(item);
+        else if (text_equals_nocase(name, "*/*"))
+            any = quality(item);
+    }
+    return exact >= 0 ? exact : family >= 0 ? family : any >= 0 ? any : 0;
+}
+
+bool check_accept(struct exchange *exchange, struct fault *fault)
+{
+    struct text accept = request_header(exchange, "accept");
+
+    exchange->format = FORMAT_JSON;
+    if (!accept.at || accept.size == 0 || exchange->route->local)
+        return true;
+
+    int json = quality_of(accept, "application/json");
+    int msgpack = quality_of(accept, "application/msgpack");
+    if (msgpack > json)
+        exchange->format = FORMAT_MSGPACK;
+    if (json == 0 && msgpack == 0 && quality_of(accept, "text/event-stream") == 0)
+        return fault_set(fault, FAULT_not_acceptable, "nothing the caller accepts");
+    return true;
+}
