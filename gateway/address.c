@@ -133,7 +133,7 @@ static bool last_item(struct text *list, struct text *item)
 }
 
 struct address address_of_caller(const struct networks *trusted, const struct address *peer,
-                                 const struct headers *headers)
+                                 const struct http_headers *headers)
 {
     struct address caller = *peer;
     uint32_t hops = 0;

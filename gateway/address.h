@@ -32,6 +32,6 @@ bool networks_have(const struct networks *networks, const struct address *addres
 /* The caller's own address: the peer's, or, when the peer is a trusted proxy, the right-most
  * address of X-Forwarded-For that is not one. An entry that is no address ends the search. */
 struct address address_of_caller(const struct networks *trusted, const struct address *peer,
-                                 const struct headers *headers);
+                                 const struct http_headers *headers);
 
 #endif

@@ -84,7 +84,7 @@ static void read_traceparent(struct exchange *self)
 static void read_caller(struct exchange *self)
 {
     const struct networks *proxies = &self->gateway->config.proxies;
-    const struct headers *headers = self->request->headers;
+    const struct http_headers *headers = self->request->headers;
 
     self->caller = address_of_caller(proxies, &self->request->peer, headers);
     address_print(&self->caller, self->caller_text);

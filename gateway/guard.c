@@ -97,7 +97,7 @@ static bool check_place(const struct guard_view *view, const struct guard_header
     return true;
 }
 
-static bool check_headers(const struct guard_view *view, struct headers *out, struct fault *fault)
+static bool check_headers(const struct guard_view *view, struct http_headers *out, struct fault *fault)
 {
     const struct guard_header *headers = view->headers;
 
@@ -111,7 +111,7 @@ static bool check_headers(const struct guard_view *view, struct headers *out, st
 
         if (!check_place(view, &headers[i], is_last ? NULL : headers[i + 1].name, fault))
             return false;
-        struct header header = {text_from(headers[i].name),
+        struct http_header header = {text_from(headers[i].name),
                                 text_without_blanks(text_from(headers[i].value))};
         if (!text_is_token(header.name))
             return refuse(fault, "a header name that is no token");
@@ -123,7 +123,7 @@ static bool check_headers(const struct guard_view *view, struct headers *out, st
 }
 
 /* Headers of which two would mean that two readers may take different ones. */
-static bool check_singles(const struct headers *headers, bool is_http_1_0, struct fault *fault)
+static bool check_singles(const struct http_headers *headers, bool is_http_1_0, struct fault *fault)
 {
     static const char *const singles[] = {"content-type", "origin", "authorization", "expect",
                                           "if-match", "if-none-match", "idempotency-key",
@@ -138,7 +138,7 @@ static bool check_singles(const struct headers *headers, bool is_http_1_0, struc
     return true;
 }
 
-static bool check_framing(const struct headers *headers, struct guard_verdict *verdict,
+static bool check_framing(const struct http_headers *headers, struct guard_verdict *verdict,
                           struct fault *fault)
 {
     uint32_t lengths = header_count(headers, "content-length");
@@ -159,7 +159,7 @@ static bool check_framing(const struct headers *headers, struct guard_verdict *v
     return true;
 }
 
-bool guard_check(const struct guard_view *view, struct headers *headers,
+bool guard_check(const struct guard_view *view, struct http_headers *headers,
                  struct guard_verdict *verdict, struct fault *fault)
 {
     verdict->is_http_1_0 = strcmp(view->version, "1.0") == 0;

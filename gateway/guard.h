@@ -44,7 +44,7 @@ struct guard_verdict {
 };
 
 /* On true *headers holds every header, and *verdict how the body ends. */
-bool guard_check(const struct guard_view *view, struct headers *headers,
+bool guard_check(const struct guard_view *view, struct http_headers *headers,
                  struct guard_verdict *verdict, struct fault *fault);
 
 #endif

@@ -15,7 +15,7 @@ bool header_is(struct text name, const char *wanted)
     return text_equals_nocase(name, wanted);
 }
 
-struct text header_find(const struct headers *headers, const char *name)
+struct text header_find(const struct http_headers *headers, const char *name)
 {
     for (uint32_t i = 0; i < headers->count; i++)
         if (header_is(headers->at[i].name, name))
@@ -23,7 +23,7 @@ struct text header_find(const struct headers *headers, const char *name)
     return (struct text){NULL, 0};
 }
 
-uint32_t header_count(const struct headers *headers, const char *name)
+uint32_t header_count(const struct http_headers *headers, const char *name)
 {
     uint32_t count = 0;
 
@@ -69,7 +69,7 @@ bool header_list_has(struct text list, const char *wanted)
     return false;
 }
 
-bool header_any_has(const struct headers *headers, const char *name, const char *item)
+bool header_any_has(const struct http_headers *headers, const char *name, const char *item)
 {
     for (uint32_t i = 0; i < headers->count; i++)
         if (header_is(headers->at[i].name, name) && header_list_has(headers->at[i].value, item))

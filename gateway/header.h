@@ -10,21 +10,21 @@
 
 enum { HEADERS_MAX = 100 };     /* of a request civetweb passes on at most 64 */
 
-struct header { struct text name, value; };
-struct headers { struct header at[HEADERS_MAX]; uint32_t count; };
+struct http_header { struct text name, value; };
+struct http_headers { struct http_header at[HEADERS_MAX]; uint32_t count; };
 
 bool header_is(struct text name, const char *wanted);       /* names know no case */
 
 /* The first one of that name; absent (at NULL) when there is none. */
-struct text header_find(const struct headers *headers, const char *name);
-uint32_t header_count(const struct headers *headers, const char *name);
+struct text header_find(const struct http_headers *headers, const char *name);
+uint32_t header_count(const struct http_headers *headers, const char *name);
 
 /* Take the next comma-separated item off *list, without white space around it. False at the end. */
 bool header_item(struct text *list, struct text *item);
 bool header_list_has(struct text list, const char *item);
 
 /* Does any header of that name list the item? */
-bool header_any_has(const struct headers *headers, const char *name, const char *item);
+bool header_any_has(const struct http_headers *headers, const char *name, const char *item);
 
 bool text_is_token(struct text text);               /* 1*tchar */
 bool text_is_field_value(struct text text);         /* no control character but tab */

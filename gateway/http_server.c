@@ -99,7 +99,7 @@ static const char *buffer_of_thread(const char *verb)
     return buffer;
 }
 
-static bool check(const struct mg_request_info *info, struct headers *headers,
+static bool check(const struct mg_request_info *info, struct http_headers *headers,
                   struct guard_verdict *framing, struct fault *fault)
 {
     struct guard_header raw[MG_MAX_HEADERS];
@@ -118,7 +118,7 @@ static bool check(const struct mg_request_info *info, struct headers *headers,
 }
 
 /* civetweb keeps a connection exactly when this says so; else it closes, and we say so first. */
-static bool may_keep(const struct headers *headers, const struct guard_verdict *framing)
+static bool may_keep(const struct http_headers *headers, const struct guard_verdict *framing)
 {
     struct text wish = header_find(headers, "connection");
 
@@ -129,7 +129,7 @@ static bool may_keep(const struct headers *headers, const struct guard_verdict *
 
 static void serve(struct http_exchange *exchange, const struct mg_request_info *info)
 {
-    struct headers headers;
+    struct http_headers headers;
     struct fault fault;
 
     if (!check(info, &headers, &exchange->framing, &fault)) {

@@ -22,7 +22,7 @@ struct http_request {
     struct text verb;
     struct text path;           /* raw: percent-encoded as it came, begins with a slash */
     struct text query;          /* raw; absent: none */
-    const struct headers *headers;
+    const struct http_headers *headers;
     struct guard_verdict framing;
     struct address peer;
 };

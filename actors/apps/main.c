@@ -6,6 +6,7 @@
 #include "actors/apps/apps.h"
 #include "bus/identity.h"
 #include "bus/log.h"
+#include "bus/supervised.h"
 
 static bool serve(struct apps *apps, struct fault *fault)
 {
@@ -21,7 +22,7 @@ static bool serve(struct apps *apps, struct fault *fault)
         .tick_ms = 1000,
     };
 
-    if (!identity_become_role(apps->bus->isekai_user, fault))
+    if (!identity_become_role(apps->bus->isekai_user, fault) || !supervised_follow(fault))
         return false;
     apps->leases = leases_new(apps->bus, (uint32_t)apps->settings->apps_lease_ms, fault);
     bool served = apps->leases && actor_run(&actor, apps->bus, fault);

@@ -8,6 +8,7 @@
 #include "actors/audit/audit.h"
 #include "bus/identity.h"
 #include "bus/log.h"
+#include "bus/supervised.h"
 #include "bus/settings.h"
 
 enum { QUICK_THREADS = 8 };
@@ -53,7 +54,7 @@ static bool serve(const struct bus_settings *bus, uint64_t segment_octets_max, s
         .threads = {[LANE_QUICK] = QUICK_THREADS},
         .healthy = is_healthy,
     };
-    bool served = identity_become_role(bus->isekai_user, fault) &&
+    bool served = identity_become_role(bus->isekai_user, fault) && supervised_follow(fault) &&
                   open_log(bus, segment_octets_max, &audit, fault) &&
                   actor_run(&actor, bus, fault);
 

@@ -536,7 +536,7 @@ static void what_was_acknowledged_survives_a_kill(void **state)
         int count = kill_in_the_middle(&bench, told, 20 + round * 60);
         bench_open(&bench, &wide);
         for (int i = 0; i < count; i++) {
-            (void) snprintf(where, sizeof where, "event_id = '%s'", told[i]);
+            (void) snprintf(where, sizeof where, "event_id = '%.40s'", told[i]);
             if (count_rows(&bench, where) != 1)
                 fail_msg("%s was acknowledged and is gone", told[i]);
         }

@@ -111,7 +111,7 @@ function draftField(label, name, properties) {
     const input = el('input', { class: 'input', 'data-focus': `edit-${name}`, ...properties,
                                 on: { input: () => { state.editing[name] = input.value; } } });
     input.value = state.editing[name];
-    return el('label', { class: 'field' }, el('span', { text: label }), input);
+    return el('label', { class: `field ${name}` }, el('span', { text: label }), input);
 }
 
 function editView(entry) {
