@@ -229,6 +229,7 @@ bool decode_request(struct exchange *exchange, struct fault *fault)
     if (!request || !list)
         return fault_set(fault, FAULT_internal, "no memory for a request");
     exchange->violations = list;
+    exchange->decoded = request;
     return message_decode(method->request,
                           (struct text){exchange->packed.data, exchange->packed.size}, STRICT,
                           exchange->arena, request, list, fault);

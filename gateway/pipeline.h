@@ -58,7 +58,8 @@ struct exchange {
     bool is_write;                  /* POST, PUT, PATCH, DELETE */
     struct text host;               /* the Host header as it came */
     bool is_preview;
-    char label[64];                 /* of a preview */
+    char label[APP_LABEL_SIZE];     /* of a preview */
+    struct preview_app *app;        /* behind the label */
 
     const struct route *route;
     struct text params[ROUTE_PARAMS_MAX];
@@ -73,6 +74,7 @@ struct exchange {
     struct json_extra extras[EXTRAS_MAX];
     struct extra_place places[EXTRAS_MAX];
     uint32_t extra_count;
+    const void *decoded;            /* the same as the method's request struct */
     bool is_follow;                 /* stream the log instead of reading it once */
     struct pipe_reply reply;
 
@@ -117,6 +119,9 @@ void answer_with(struct answer *answer, int status, const char *content_type, st
 void answer_send(struct exchange *self);
 /* Only the head, for a body that the stage writes itself. */
 bool answer_send_head(struct exchange *self, const char *framing);
+
+/* Append a log line as a JSON object. */
+void log_line_print(const struct log_line *line, msgpack_sbuffer *out);
 
 /* One call of the bus on the caller's behalf within the lane's time: fills reply, or failure. */
 bool exchange_ask(struct exchange *self, const struct method *method, struct text packed,

@@ -67,23 +67,25 @@ static void put_details(const struct exchange *exchange, msgpack_sbuffer *out)
     put(out, "]");
 }
 
+void log_line_print(const struct log_line *line, msgpack_sbuffer *out)
+{
+    char number[32], at[JSON_TIME_SIZE];
+
+    (void) snprintf(number, sizeof number, "{\"seq\":%llu", (unsigned long long)line->seq);
+    json_time(line->at, at);
+    put(out, number);
+    put_member(out, "at", text_from(at));
+    put_member(out, "stream", line->stream);
+    put_member(out, "line", line->line);
+    put(out, "}");
+}
+
 static void put_log(const struct failure *failure, msgpack_sbuffer *out)
 {
-    char number[32];
-
     put(out, ",\"log\":[");
     for (uint32_t i = 0; i < failure->log.count; i++) {
-        const struct log_line *line = &failure->log.at[i];
-        char at[JSON_TIME_SIZE];
-
-        json_time(line->at, at);
-        (void) snprintf(number, sizeof number, "%s{\"seq\":%llu", i > 0 ? "," : "",
-                        (unsigned long long)line->seq);
-        put(out, number);
-        put_member(out, "at", text_from(at));
-        put_member(out, "stream", line->stream);
-        put_member(out, "line", line->line);
-        put(out, "}");
+        put(out, i > 0 ? "," : "");
+        log_line_print(&failure->log.at[i], out);
     }
     put(out, "]");
 }
