@@ -36,20 +36,30 @@ static const char *reason_to_remove(const struct broker *self, const struct work
     return NULL;
 }
 
+/* The first that is to be removed. Handing its requests to others may find more of them gone. */
+static struct worker *next_to_remove(struct broker *self, const char **why)
+{
+    struct worker *worker;
+
+    TAILQ_FOREACH(worker, &self->workers, all) {
+        *why = reason_to_remove(self, worker);
+        if (*why)
+            return worker;
+    }
+    return NULL;
+}
+
 void workers_beat(struct broker *self)
 {
-    struct worker *worker, *next;
+    struct worker *worker;
+    const char *why;
 
-    for (worker = TAILQ_FIRST(&self->workers); worker; worker = next) {
-        next = TAILQ_NEXT(worker, all);
-        struct service *service = worker->service;
+    TAILQ_FOREACH(worker, &self->workers, all)
         worker_send_bare(self, worker->peer, MDP_HEARTBEAT);
-        const char *why = reason_to_remove(self, worker);
-        if (!why)
-            continue;
+    while ((worker = next_to_remove(self, &why)) != NULL) {
+        struct service *service = worker->service;
         worker_remove(self, worker, /* say_so= */ false, why);
         service_dispatch(self, service);
-        next = TAILQ_FIRST(&self->workers);     /* dispatch may have removed more: begin anew */
     }
 }
 

@@ -3,9 +3,6 @@
 
 enum { CLIENT_REQUEST = 1 };
 
-/* A name without workers is refused a little before the caller itself would give up. */
-enum { EARLY_US_MAX = 250000, EARLY_PART = 8 };
-
 static struct peer *client_of(struct broker *self, struct text id, uint8_t version)
 {
     struct peer *peer = peer_find(self, id);
@@ -59,15 +56,10 @@ static void look(struct broker *self, struct request *request)
 
 static void wait_in_queue(struct broker *self, struct request *request)
 {
-    int64_t early_us = (request->deadline_us - request->arrived_us) / EARLY_PART;
-
-    if (early_us > EARLY_US_MAX)
-        early_us = EARLY_US_MAX;
-    if (!queue_push(self, request, /* to_front= */ false)) {
+    if (queue_push(self, request, /* to_front= */ false))
+        request_arm_waiting(self, request);
+    else
         request_refuse(self, request, FAULT_overloaded, OVERLOADED_RETRY_MS, "no memory");
-        return;
-    }
-    request_arm(self, request, request->deadline_us - early_us);
 }
 
 static bool hand_over(struct broker *self, struct request *request)
@@ -78,8 +70,10 @@ static bool hand_over(struct broker *self, struct request *request)
     if (!TAILQ_EMPTY(&service->flows))
         return false;
     while ((worker = TAILQ_FIRST(&service->ready)) != NULL)
-        if (request_send(self, request, worker))
+        if (request_send(self, request, worker)) {
+            service_dispatch(self, service);    /* what a dead worker before it left behind */
             return true;
+        }
     return false;
 }
 

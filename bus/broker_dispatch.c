@@ -111,7 +111,7 @@ static void hand_out(struct broker *self, struct service *service, struct reques
         if (request_send(self, request, worker))
             return;
     if (queue_push(self, request, /* to_front= */ true))
-        request_arm(self, request, request->deadline_us);
+        request_arm_waiting(self, request);
     else
         request_refuse(self, request, FAULT_overloaded, OVERLOADED_RETRY_MS, "no memory");
 }

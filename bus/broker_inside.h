@@ -238,6 +238,7 @@ void requests_drop(struct broker *self);
 
 /* ---- broker_wheel.c ---- */
 void request_arm(struct broker *self, struct request *request, int64_t due_us);
+void request_arm_waiting(struct broker *self, struct request *request);
 void request_disarm(struct broker *self, struct request *request);
 void wheel_turn(struct broker *self);
 int64_t wheel_next_us(const struct broker *self);       /* INT64_MAX: nothing is armed */

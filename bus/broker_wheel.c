@@ -5,6 +5,9 @@
  */
 #include "bus/broker_inside.h"
 
+/* A name without workers is refused a little before the caller itself would give up. */
+enum { EARLY_US_MAX = 250000, EARLY_PART = 8 };
+
 void request_arm(struct broker *self, struct request *request, int64_t due_us)
 {
     int64_t tick = due_us / WHEEL_TICK_US + 1;
@@ -16,6 +19,15 @@ void request_arm(struct broker *self, struct request *request, int64_t due_us)
     request->due_in = &self->wheel[tick % WHEEL_SLOTS];
     TAILQ_INSERT_TAIL(request->due_in, request, due);
     self->armed++;
+}
+
+void request_arm_waiting(struct broker *self, struct request *request)
+{
+    int64_t early_us = (request->deadline_us - request->arrived_us) / EARLY_PART;
+
+    if (early_us > EARLY_US_MAX)
+        early_us = EARLY_US_MAX;
+    request_arm(self, request, request->deadline_us - early_us);
 }
 
 void request_disarm(struct broker *self, struct request *request)

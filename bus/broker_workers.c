@@ -32,7 +32,7 @@ static void resolve(struct broker *self, struct request *request)
     }
     if (may_again && queue_push(self, request, /* to_front= */ true)) {
         self->counts.resent++;
-        request_arm(self, request, request->deadline_us);
+        request_arm_waiting(self, request);
         return;
     }
     request_refuse(self, request, FAULT_unavailable, UNAVAILABLE_RETRY_MS,
