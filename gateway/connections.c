@@ -1,7 +1,6 @@
 /* connections.c - the sockets under civetweb's connections. */
 #include "gateway/connections.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -11,6 +10,7 @@
 #include <time.h>
 
 #include "bus/clock.h"
+#include "gateway/census.h"
 
 enum {
     WATCH_TICK_MS = 250,
@@ -37,6 +37,7 @@ struct connections {
     pthread_cond_t stop;
     bool is_stopping;
     pthread_t watch;
+    struct census *census;          /* the watch's */
     uint32_t taken;
     struct connection slots[];
 };
@@ -67,6 +68,7 @@ static struct timespec tick_end(void)
 static void *watch_run(void *argument)
 {
     struct connections *self = argument;
+    int64_t counted_ms = 0;
 
     pthread_mutex_lock(&self->lock);
     while (!self->is_stopping) {
@@ -76,6 +78,10 @@ static void *watch_run(void *argument)
         pthread_mutex_unlock(&self->lock);
         for (uint32_t i = 0; i < self->options.connections_max; i++)
             watch_one(&self->slots[i], clock_now_ms());
+        if (clock_now_ms() - counted_ms >= CENSUS_EVERY_MS) {
+            (void) census_take(self->census);
+            counted_ms = clock_now_ms();
+        }
         pthread_mutex_lock(&self->lock);
     }
     pthread_mutex_unlock(&self->lock);
@@ -107,6 +113,13 @@ struct connections *connections_new(const struct connections_options *options,
     self->options = *options;
     self->is_any_address = options->listen_address.octets[12] == 0;
     self->descriptors_max = limit.rlim_cur > 65536 ? 65536 : (int)limit.rlim_cur;
+    self->census = census_new(self->descriptors_max, options->listen_port, options->address_max,
+                              options->proxies);
+    if (!self->census) {
+        (void) fault_set(fault, FAULT_internal, "no memory for connections");
+        free(self);
+        return NULL;
+    }
     pthread_mutex_init(&self->lock, NULL);
     init_stop(&self->stop);
     for (uint32_t i = 0; i < options->connections_max; i++) {
@@ -116,6 +129,7 @@ struct connections *connections_new(const struct connections_options *options,
     }
     if (pthread_create(&self->watch, NULL, watch_run, self) != 0) {
         (void) fault_set(fault, FAULT_internal, "connections: no thread");
+        census_free(self->census);
         free(self);
         return NULL;
     }
@@ -131,6 +145,7 @@ void connections_free(struct connections *self)
     pthread_cond_signal(&self->stop);
     pthread_mutex_unlock(&self->lock);
     pthread_join(self->watch, NULL);
+    census_free(self->census);
     for (uint32_t i = 0; i < self->options.connections_max; i++)
         pthread_mutex_destroy(&self->slots[i].lock);
     pthread_cond_destroy(&self->stop);
@@ -146,23 +161,14 @@ uint32_t connections_count(struct connections *self)
     return count;
 }
 
-static bool is_end(const struct sockaddr_in *end, const struct address *address, unsigned port)
+static bool is_socket_of(const struct connections *self, int fd, const struct address *peer,
+                         unsigned port)
 {
-    return end->sin_family == AF_INET && ntohs(end->sin_port) == port &&
-           (!address || memcmp(&end->sin_addr, address->octets + 12, 4) == 0);
-}
+    struct address there;
+    unsigned there_port;
 
-static bool is_socket_between(const struct connections *self, int fd, const struct address *peer,
-                              unsigned port)
-{
-    struct sockaddr_in there = {0}, here = {0};
-    socklen_t there_size = sizeof there, here_size = sizeof here;
-
-    return getpeername(fd, (struct sockaddr *)&there, &there_size) == 0 &&
-           is_end(&there, peer, port) &&
-           getsockname(fd, (struct sockaddr *)&here, &here_size) == 0 &&
-           is_end(&here, self->is_any_address ? NULL : &self->options.listen_address,
-                  self->options.listen_port);
+    return socket_peer(fd, self->options.listen_port, &there, &there_port) &&
+           there_port == port && memcmp(&there, peer, sizeof there) == 0;
 }
 
 /* Four numbers name a TCP connection. When we listen on every address only three of them are
@@ -172,7 +178,7 @@ static int find_socket(const struct connections *self, const struct address *pee
     int found = -1;
 
     for (int fd = 3; fd < self->descriptors_max; fd++) {
-        if (!is_socket_between(self, fd, peer, port))
+        if (!is_socket_of(self, fd, peer, port))
             continue;
         if (!self->is_any_address)
             return fd;
@@ -315,9 +321,4 @@ void connection_linger(struct connection *self)
             return;
         seen += (size_t)got;
     }
-}
-
-void connection_cut(struct connection *self)
-{
-    (void) shutdown(self->fd, SHUT_RDWR);
 }

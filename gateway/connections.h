@@ -39,7 +39,8 @@ uint32_t connections_count(struct connections *self);
 struct connection *connection_open(struct connections *self, const struct address *peer,
                                    unsigned port);
 void connection_close(struct connection *self);             /* NULL is welcome */
-bool connection_is_over_limit(const struct connection *self);   /* its address has too many */
+/* Its address has too many. Those that never send a request are census.h's. */
+bool connection_is_over_limit(const struct connection *self);
 int  connection_socket(const struct connection *self);          /* to poll and relay, not to keep */
 const struct address *connection_peer(const struct connection *self);
 
@@ -55,8 +56,5 @@ bool connection_write(struct connection *self, struct iovec *parts, int count,
 /* End our half and let what still comes run out for a moment, so that the answer before it is
  * not destroyed by a reset (RFC 9112 section 9.6). */
 void connection_linger(struct connection *self);
-
-/* Cut both halves. */
-void connection_cut(struct connection *self);
 
 #endif

@@ -24,13 +24,16 @@ enum part_state { PART_UNKNOWN, PART_OK, PART_ERROR };
 
 static const char *const state_names[] = {"unknown", "ok", "error"};
 
-#define PING_OF(actor_)                                                                     \
-    {.actor = actor_, .name = "isekai.ping", .service = actor_, .scope = SCOPE_PUBLIC,      \
+/* Each service name answers it; the planner has only the one of its work lane. */
+#define PING_OF(actor_, service_)                                                           \
+    {.actor = actor_, .name = "isekai.ping", .service = service_, .scope = SCOPE_PUBLIC,    \
      .lane = LANE_QUICK, .retry = AGAIN, .request = &nothing_message,                       \
      .reply = &ping_reply_message, .doc = ""}
 
-static const struct method ping_apps = PING_OF("apps"), ping_planner = PING_OF("planner"),
-                           ping_sandbox = PING_OF("sandbox"), ping_audit = PING_OF("audit");
+static const struct method ping_apps = PING_OF("apps", "apps"),
+                           ping_planner = PING_OF("planner", "planner.work"),
+                           ping_sandbox = PING_OF("sandbox", "sandbox"),
+                           ping_audit = PING_OF("audit", "audit");
 
 /* In the order of the document. */
 static const struct { const char *name; const struct method *method; } questions[] = {

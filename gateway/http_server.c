@@ -44,14 +44,6 @@ static struct http_server *server_of(const struct mg_connection *civetweb)
     return mg_get_user_data(mg_get_context(civetweb));
 }
 
-static struct address peer_of(const struct mg_connection *civetweb)
-{
-    struct address peer = {{0}};
-
-    (void) address_parse(text_from(mg_get_request_info(civetweb)->remote_addr), &peer);
-    return peer;
-}
-
 static void refuse(struct http_exchange *exchange, const struct fault *fault)
 {
     exchange->is_broken = true;
@@ -61,25 +53,21 @@ static void refuse(struct http_exchange *exchange, const struct fault *fault)
 
 /* ---- what civetweb calls ---- */
 
-static int on_connection(const struct mg_connection *civetweb, void **data)
+/* The slot of a connection, taken at its first request: earlier civetweb tells nothing of it. */
+static struct connection *connection_of(struct mg_connection *civetweb)
 {
-    struct http_server *server = server_of(civetweb);
-    struct address peer = peer_of(civetweb);
-    struct connection *connection =
-        connection_open(server->connections, &peer,
-                        (unsigned)mg_get_request_info(civetweb)->remote_port);
+    const struct mg_request_info *info = mg_get_request_info(civetweb);
+    struct connection *connection = mg_get_user_connection_data(civetweb);
 
-    *data = connection;
-    if (!connection || !connection_is_over_limit(connection))
-        return 0;
+    if (!connection && info) {
+        struct address peer = {{0}};
 
-    struct fault fault;
-    (void) fault_set(&fault, FAULT_overloaded, "too many connections from this address");
-    struct http_exchange exchange = {.server = server, .connection = connection,
-                                     .is_closing = true};
-    server->options.refuse(&exchange, &fault, server->options.self);
-    connection_cut(connection);
-    return 0;
+        (void) address_parse(text_from(info->remote_addr), &peer);
+        connection = connection_open(server_of(civetweb)->connections, &peer,
+                                     (unsigned)info->remote_port);
+        mg_set_user_connection_data(civetweb, connection);
+    }
+    return connection;
 }
 
 static void on_close(const struct mg_connection *civetweb)
@@ -132,6 +120,11 @@ static void serve(struct http_exchange *exchange, const struct mg_request_info *
     struct http_headers headers;
     struct fault fault;
 
+    if (connection_is_over_limit(exchange->connection)) {
+        (void) fault_set(&fault, FAULT_overloaded, "too many connections from this address");
+        refuse(exchange, &fault);
+        return;
+    }
     if (!check(info, &headers, &exchange->framing, &fault)) {
         refuse(exchange, &fault);
         return;
@@ -151,7 +144,7 @@ static void serve(struct http_exchange *exchange, const struct mg_request_info *
 
 static int on_request(struct mg_connection *civetweb)
 {
-    struct connection *connection = mg_get_user_connection_data(civetweb);
+    struct connection *connection = connection_of(civetweb);
     struct http_exchange exchange = {.server = server_of(civetweb), .civetweb = civetweb,
                                      .connection = connection};
 
@@ -174,7 +167,7 @@ static int on_request(struct mg_connection *civetweb)
 static int on_error(struct mg_connection *civetweb, int status, const char *message)
 {
     struct http_exchange exchange = {.server = server_of(civetweb), .civetweb = civetweb,
-                                     .connection = mg_get_user_connection_data(civetweb)};
+                                     .connection = connection_of(civetweb)};
     struct fault fault;
 
     (void) message;
@@ -229,7 +222,6 @@ static struct mg_context *start_civetweb(struct http_server *self)
         NULL,
     };
     struct mg_callbacks callbacks = {.begin_request = on_request,
-                                     .init_connection = on_connection,
                                      .connection_close = on_close,
                                      .http_error = on_error,
                                      .log_message = on_log};
