@@ -7,8 +7,10 @@
 #include "bus/clock.h"
 
 struct readers {
-    pthread_mutex_t mutex;          /* guards idle and idle_count */
-    pthread_cond_t given;
+    pthread_mutex_t mutex;          /* guards everything below */
+    pthread_cond_t changed;
+    size_t count;
+    bool paused;
     struct connection *idle[READERS_MAX];       /* last given, first taken: its cache is warm */
     size_t idle_count;
 };
@@ -26,8 +28,9 @@ struct readers *readers_new(const struct database *database, size_t count, struc
     pthread_mutex_init(&self->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->given, &attributes);
+    pthread_cond_init(&self->changed, &attributes);
     pthread_condattr_destroy(&attributes);
+    self->count = count;
     while (self->idle_count < count) {
         struct connection *connection = connection_open_reader(database, fault);
         if (!connection) {
@@ -45,20 +48,26 @@ void readers_free(struct readers *self)
         return;
     for (size_t i = 0; i < self->idle_count; i++)
         connection_close(self->idle[i]);
-    pthread_cond_destroy(&self->given);
+    pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->mutex);
     free(self);
 }
 
-static struct connection *take_idle(struct readers *self, int64_t deadline_ms)
+static void wait_for_change(struct readers *self, int64_t deadline_ms)
 {
     struct timespec at = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+
+    (void) pthread_cond_timedwait(&self->changed, &self->mutex, &at);
+}
+
+static struct connection *take_idle(struct readers *self, int64_t deadline_ms)
+{
     struct connection *connection = NULL;
 
     pthread_mutex_lock(&self->mutex);
-    while (self->idle_count == 0 && clock_left_ms(deadline_ms) > 0)
-        (void) pthread_cond_timedwait(&self->given, &self->mutex, &at);
-    if (self->idle_count > 0)
+    while ((self->paused || self->idle_count == 0) && clock_left_ms(deadline_ms) > 0)
+        wait_for_change(self, deadline_ms);
+    if (!self->paused && self->idle_count > 0)
         connection = self->idle[--self->idle_count];
     pthread_mutex_unlock(&self->mutex);
     return connection;
@@ -68,7 +77,26 @@ static void put_idle(struct readers *self, struct connection *connection)
 {
     pthread_mutex_lock(&self->mutex);
     self->idle[self->idle_count++] = connection;
-    pthread_cond_signal(&self->given);
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->mutex);
+}
+
+bool readers_pause(struct readers *self, int64_t deadline_ms)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->paused = true;
+    while (self->idle_count < self->count && clock_left_ms(deadline_ms) > 0)
+        wait_for_change(self, deadline_ms);
+    bool is_quiet = self->idle_count == self->count;
+    pthread_mutex_unlock(&self->mutex);
+    return is_quiet;
+}
+
+void readers_resume(struct readers *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->paused = false;
+    pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
 }
 

@@ -20,6 +20,11 @@ struct readers;
 struct readers *readers_new(const struct database *database, size_t count, struct fault *fault);
 void readers_free(struct readers *self);        /* NULL is welcome; when all are given back */
 
+/* Let nobody begin to read, and wait until nobody does; false: somebody still does. Then nothing
+ * keeps the WAL from being cut, except readers from outside. Always followed by readers_resume(). */
+bool readers_pause(struct readers *self, int64_t deadline_ms);
+void readers_resume(struct readers *self);
+
 struct connection *readers_take(struct readers *self, int64_t deadline_ms, struct fault *fault);
 void readers_give(struct readers *self, struct connection *connection);
 

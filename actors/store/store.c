@@ -28,15 +28,19 @@ bool store_open(struct store *store, const char *directory, const struct store_s
     if (store->writer)
         store->readers = readers_new(&store->database, (size_t)settings->store_reader_threads,
                                      fault);
-    if (store->readers)
+    if (store->readers) {
+        writer_pauses(store->writer, store->readers);
         return true;
+    }
     store_close(store);
     return false;
 }
 
-/* Readers first: the writer's last checkpoint has the database for itself. */
+/* The thread ends while its readers live, its connection closes after theirs: only the last to
+ * close leaves no WAL behind, and of all only the writer may do that. */
 void store_close(struct store *store)
 {
+    writer_stop(store->writer);
     readers_free(store->readers);
     writer_free(store->writer);
     database_close(&store->database);

@@ -10,7 +10,7 @@
 
 enum {
     CHECKPOINT_WAIT_MS = 500,       /* for readers to let go; commits wait as long */
-    CHECKPOINT_AGAIN_MS = 1000,     /* after one that failed */
+    CHECKPOINT_AGAIN_MS = 100,      /* after one that failed: writes have so little of the time */
     UNAVAILABLE_RETRY_MS = 1000,
     WAL_FRAME_HEADER_OCTETS = 24,
 };
@@ -36,7 +36,9 @@ struct writer {
     pthread_cond_t work;
     struct write *first, *last;
     size_t waiting;
+    struct readers *readers;
     bool stopping;
+    bool is_stopped;                /* the freeing thread's */
     bool healthy;
     struct fault trouble;
     struct writer_counts counts;
@@ -60,16 +62,30 @@ static int wal_grew(void *self_, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* Move the WAL into the database and cut the file to nothing. A reader that stays keeps it from
- * that for as long as it stays; then it is tried again soon. */
-static bool checkpoint(struct writer *self)
+/* Most of the work while readers read, then the rest and the cut while they pause. A reader that
+ * stays, here or in another process, keeps the file from being cut. */
+static bool cut_wal(struct writer *self)
 {
     sqlite3 *db = self->connection->db;
 
+    pthread_mutex_lock(&self->mutex);
+    struct readers *readers = self->readers;
+    pthread_mutex_unlock(&self->mutex);
+    (void) sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    bool is_quiet = !readers || readers_pause(readers, clock_now_ms() + CHECKPOINT_WAIT_MS);
     (void) sqlite3_busy_timeout(db, CHECKPOINT_WAIT_MS);
-    int result = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    int result = is_quiet ? sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE,
+                                                      NULL, NULL) : SQLITE_BUSY;
     (void) sqlite3_busy_timeout(db, DATABASE_BUSY_MS);
-    if (result != SQLITE_OK) {
+    if (readers)
+        readers_resume(readers);
+    return result == SQLITE_OK;
+}
+
+/* Move the WAL into the database. What failed is tried again soon. */
+static bool checkpoint(struct writer *self)
+{
+    if (!cut_wal(self)) {
         self->next_checkpoint_ms = clock_now_ms() + CHECKPOINT_AGAIN_MS;
         return false;
     }
@@ -325,14 +341,29 @@ struct writer *writer_new(struct connection *connection, const struct writer_bou
     return NULL;
 }
 
-void writer_free(struct writer *self)
+void writer_pauses(struct writer *self, struct readers *readers)
 {
-    if (!self)
+    pthread_mutex_lock(&self->mutex);
+    self->readers = readers;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+void writer_stop(struct writer *self)
+{
+    if (!self || self->is_stopped)
         return;
     pthread_mutex_lock(&self->mutex);
     self->stopping = true;
     pthread_cond_signal(&self->work);
     pthread_mutex_unlock(&self->mutex);
     pthread_join(self->thread, NULL);
+    self->is_stopped = true;
+}
+
+void writer_free(struct writer *self)
+{
+    if (!self)
+        return;
+    writer_stop(self);
     drop(self);
 }

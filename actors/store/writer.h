@@ -22,6 +22,7 @@
 #define ISEKAI_ACTORS_STORE_WRITER_H
 
 #include "actors/store/batch.h"
+#include "actors/store/readers.h"
 
 enum {
     WRITES_WAITING_MAX = 256,
@@ -38,11 +39,17 @@ struct writer;
 
 struct writer *writer_new(struct connection *connection, const struct writer_bounds *bounds,
                           struct fault *fault);         /* NULL: the connection is closed too */
-void writer_free(struct writer *self);                  /* NULL is welcome; ends what is queued */
+void writer_free(struct writer *self);                  /* NULL is welcome; stops it if need be */
 
 /* `octets` is about how much it writes, to bound a batch. */
 bool writer_do(struct writer *self, write_closure *run, void *input, size_t octets,
                int64_t deadline_ms, struct fault *fault);
+
+/* Which readers pause while the WAL is cut: readers that follow each other closely could keep
+ * a checkpoint from its end for as long as they like. They live until writer_stop(). */
+void writer_pauses(struct writer *self, struct readers *readers);
+/* End what is queued and the thread; writer_free() is still due. */
+void writer_stop(struct writer *self);
 
 /* Did the last batch reach the disk? Does not block. */
 bool writer_is_healthy(struct writer *self, char level[200]);
