@@ -6,6 +6,7 @@
 #include "bus/broker_inside.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -62,6 +63,7 @@ static bool make_tables(struct broker *self, struct fault *fault)
     TAILQ_INIT(&self->workers);
     TAILQ_INIT(&self->suspects);
     TAILQ_INIT(&self->service_list);
+    TAILQ_INIT(&self->owed);
     TAILQ_INIT(&self->free_requests);
     for (size_t i = 0; i < WHEEL_SLOTS; i++)
         TAILQ_INIT(&self->wheel[i]);
@@ -164,17 +166,15 @@ static void take_message(struct broker *self)
         worker_command(self, id, version, is_delimited);
 }
 
-/* True when there may be more. */
-static bool take_messages(struct broker *self)
+static void take_messages(struct broker *self)
 {
     for (int i = 0; i < TURN_MESSAGES_MAX; i++) {
         if (!parcel_receive(&self->parcel, self->router))
-            return false;
+            return;
         self->counts.received++;
         take_message(self);
         parcel_close(&self->parcel);
     }
-    return true;
 }
 
 /* ---- time ---- */
@@ -192,35 +192,52 @@ static void look_at_clock(struct broker *self)
     peers_forget_silent(self);
 }
 
-static long wait_ms(const struct broker *self)
+static int wait_ms(const struct broker *self)
 {
     int64_t next_us = wheel_next_us(self);
-    long most_ms = TAILQ_EMPTY(&self->suspects) ? POLL_MS_MAX : PROBE_MS;
+    int most_ms = TAILQ_EMPTY(&self->suspects) ? POLL_MS_MAX : PROBE_MS;
 
     if (next_us > self->heartbeat_at_us)
         next_us = self->heartbeat_at_us;
     if (next_us <= self->now_us)
         return 0;
     int64_t wait = (next_us - self->now_us + 999) / 1000;
-    return wait < most_ms ? (long)wait : most_ms;
+    return wait < most_ms ? (int)wait : most_ms;
+}
+
+static void look_at_monitor(struct broker *self)
+{
+    int ended;
+
+    while ((ended = broker_ended_fd(self)) >= 0)
+        workers_suspect(self, ended);
+}
+
+/* A socket's descriptor tells only of what comes after the socket was looked at: look first. */
+static bool is_readable(void *socket)
+{
+    int events = 0;
+    size_t size = sizeof events;
+
+    (void) zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size);
+    return events & ZMQ_POLLIN;
 }
 
 /* False: it is to stop, or the poll failed. */
-static bool wait_for_more(struct broker *self, bool at_once, bool *is_stopped, struct fault *fault)
+static bool wait_for_more(struct broker *self, bool *is_stopped, struct fault *fault)
 {
-    zmq_pollitem_t items[] = {
-        {self->router, 0, ZMQ_POLLIN, 0},
-        {self->monitor, 0, ZMQ_POLLIN, 0},
-        {NULL, self->stop_fd, ZMQ_POLLIN, 0},
+    struct pollfd items[] = {
+        {.fd = self->router_fd, .events = POLLIN},
+        {.fd = self->monitor_fd, .events = POLLIN},
+        {.fd = self->stop_fd, .events = POLLIN},
     };
-    int ended;
+    int most_ms = is_readable(self->router) ? 0 : wait_ms(self);
 
-    if (zmq_poll(items, sizeof items / sizeof *items, at_once ? 0 : wait_ms(self)) < 0)
-        return errno == EINTR || fault_set(fault, FAULT_internal, "poll: %s", zmq_strerror(errno));
+    if (poll(items, sizeof items / sizeof *items, most_ms) < 0)
+        return errno == EINTR || fault_set(fault, FAULT_internal, "poll: %s", strerror(errno));
     self->now_us = clock_now_us();
     if (items[1].revents)
-        while ((ended = broker_ended_fd(self)) >= 0)
-            workers_suspect(self, ended);
+        look_at_monitor(self);
     *is_stopped = items[2].revents != 0;
     return !*is_stopped;
 }
@@ -255,10 +272,12 @@ bool broker_run(struct broker *self, struct fault *fault)
     self->wheel_at = self->now_us / WHEEL_TICK_US;
     log_line(LOG_INFO, NULL, "broker_started endpoint=%s instance=%s", self->endpoint,
              self->instance);
+    look_at_monitor(self);
     while (goes_on) {
-        bool may_be_more = take_messages(self);
+        take_messages(self);
         look_at_clock(self);
-        goes_on = wait_for_more(self, may_be_more, &is_stopped, fault);
+        services_dispatch(self);
+        goes_on = wait_for_more(self, &is_stopped, fault);
     }
     end_all(self);
     log_line(LOG_INFO, NULL, "broker_stopped requests=%llu answered=%llu refused=%llu",

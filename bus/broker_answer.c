@@ -85,7 +85,7 @@ static void expire_held(struct broker *self, struct request *request)
     if (worker->is_ours && silent_us < (int64_t)self->options.silence_ms * 1000)
         return;
     worker_remove(self, worker, /* say_so= */ true, "stuck");
-    service_dispatch(self, service);
+    service_owe(self, service);
 }
 
 void request_expire(struct broker *self, struct request *request)

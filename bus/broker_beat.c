@@ -59,7 +59,7 @@ void workers_beat(struct broker *self)
     while ((worker = next_to_remove(self, &why)) != NULL) {
         struct service *service = worker->service;
         worker_remove(self, worker, /* say_so= */ false, why);
-        service_dispatch(self, service);
+        service_owe(self, service);
     }
 }
 
@@ -86,7 +86,7 @@ void suspects_probe(struct broker *self)
         worker_send_bare(self, worker->peer, MDP_HEARTBEAT);
         if (worker->peer->is_gone) {
             worker_remove(self, worker, /* say_so= */ false, "gone");
-            service_dispatch(self, service);
+            service_owe(self, service);
             next = TAILQ_FIRST(&self->suspects);
         } else if (worker->suspect_until_us < self->now_us) {
             TAILQ_REMOVE(&self->suspects, worker, suspect);

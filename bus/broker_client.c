@@ -71,7 +71,7 @@ static bool hand_over(struct broker *self, struct request *request)
         return false;
     while ((worker = TAILQ_FIRST(&service->ready)) != NULL)
         if (request_send(self, request, worker)) {
-            service_dispatch(self, service);    /* what a dead worker before it left behind */
+            service_owe(self, service);    /* what a dead worker before it left behind */
             return true;
         }
     return false;

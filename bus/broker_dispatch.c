@@ -116,12 +116,31 @@ static void hand_out(struct broker *self, struct service *service, struct reques
         request_refuse(self, request, FAULT_overloaded, OVERLOADED_RETRY_MS, "no memory");
 }
 
-void service_dispatch(struct broker *self, struct service *service)
+static void dispatch(struct broker *self, struct service *service)
 {
     while (!TAILQ_EMPTY(&service->ready)) {
         struct request *request = queue_pop(self, service);
         if (!request)
             return;
         hand_out(self, service, request);
+    }
+}
+
+void service_owe(struct broker *self, struct service *service)
+{
+    if (service->is_owed)
+        return;
+    service->is_owed = true;
+    TAILQ_INSERT_TAIL(&self->owed, service, owed);
+}
+
+void services_dispatch(struct broker *self)
+{
+    struct service *service;
+
+    while ((service = TAILQ_FIRST(&self->owed)) != NULL) {
+        TAILQ_REMOVE(&self->owed, service, owed);
+        service->is_owed = false;
+        dispatch(self, service);
     }
 }

@@ -125,7 +125,8 @@ TAILQ_HEAD(flow_list, flow);
 
 struct service {
     struct table_node node;
-    TAILQ_ENTRY(service) all;
+    TAILQ_ENTRY(service) all, owed;
+    bool is_owed;               /* in broker->owed */
     struct worker_list ready;
     struct flow_list flows;
     uint32_t workers;
@@ -173,9 +174,10 @@ struct parcel {
 
 struct broker {
     struct broker_options options;
-    char endpoint[128];
+    char endpoint[128], lock_path[136];
+    bool is_bound;
     void *context, *router, *monitor;
-    int lock_fd, stop_fd;
+    int lock_fd, stop_fd, router_fd, monitor_fd;    /* the last two belong to libzmq */
     unsigned char secret[crypto_shorthash_KEYBYTES];
     char instance[INSTANCE_SIZE];
     int64_t started_wall_ms, now_us;
@@ -183,7 +185,7 @@ struct broker {
     struct table peers, services, askers, flows;
     TAILQ_HEAD(peer_list, peer) clients;
     struct worker_list workers, suspects;
-    struct service_list service_list;
+    struct service_list service_list, owed;
     uint32_t worker_count;
     uint64_t unknown_waiting, unknown_bytes;    /* for services without workers, all together */
 
@@ -288,8 +290,10 @@ void workers_suspect(struct broker *self, int fd);      /* of a connection that 
 void suspects_probe(struct broker *self);
 
 /* ---- broker_dispatch.c ---- */
-/* Hand out what waits to the workers that have credit left. */
-void service_dispatch(struct broker *self, struct service *service);
+/* A worker has credit again: hand out what waits, at the end of this turn. So all the answers
+ * of a turn are read first, and what follows them goes out together: fewer, larger writes. */
+void service_owe(struct broker *self, struct service *service);
+void services_dispatch(struct broker *self);
 /* False: the worker was gone, and is removed now; the request is in no list. */
 bool request_send(struct broker *self, struct request *request, struct worker *worker);
 

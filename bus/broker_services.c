@@ -61,6 +61,8 @@ void service_let_go(struct broker *self, struct service *service)
 {
     if (service->is_known || service->waiting > 0)
         return;
+    if (service->is_owed)
+        TAILQ_REMOVE(&self->owed, service, owed);
     TAILQ_REMOVE(&self->service_list, service, all);
     table_remove(&self->services, &service->node);
     free(service);

@@ -18,7 +18,7 @@
 
 #define MONITOR_ENDPOINT "inproc://broker-monitor"
 
-enum { HANDSHAKE_MS = 5000, BACKLOG = 1024, LINGER_AT_END_MS = 200 };
+enum { HANDSHAKE_MS = 5000, BACKLOG = 1024, LINGER_AT_END_MS = 200, LOCK_TRIES_MAX = 8 };
 
 static bool check_endpoint(const char *endpoint, struct fault *fault)
 {
@@ -37,21 +37,30 @@ static bool check_endpoint(const char *endpoint, struct fault *fault)
     return true;
 }
 
+/* The file locked is the file named: its last holder may have removed it in between. */
+static bool is_still_named(int lock, const char *path)
+{
+    struct stat held, named;
+
+    return fstat(lock, &held) == 0 && lstat(path, &named) == 0 && held.st_ino == named.st_ino &&
+           held.st_dev == named.st_dev;
+}
+
 static bool take_lock(struct broker *self, struct fault *fault)
 {
-    OWNED(fd) int lock = -1;
-    char path[sizeof self->endpoint + 8];
-
-    (void) snprintf(path, sizeof path, "%s.lock", self->endpoint + 6);
-    lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (lock < 0)
-        return fault_set(fault, FAULT_internal, "open '%s': %s", path, strerror(errno));
-    if (flock(lock, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK
-                   ? fault_set(fault, FAULT_conflict, "another broker serves %s", self->endpoint)
-                   : fault_set(fault, FAULT_internal, "lock '%s': %s", path, strerror(errno));
-    self->lock_fd = fd_take(&lock);
-    return true;
+    for (int tries = 0; tries < LOCK_TRIES_MAX; tries++) {
+        OWNED(fd) int lock = open(self->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (lock < 0)
+            return fault_set(fault, FAULT_internal, "open '%s': %s", self->lock_path,
+                             strerror(errno));
+        if (flock(lock, LOCK_EX | LOCK_NB) < 0)
+            break;
+        if (is_still_named(lock, self->lock_path)) {
+            self->lock_fd = fd_take(&lock);
+            return true;
+        }
+    }
+    return fault_set(fault, FAULT_conflict, "another broker serves %s", self->endpoint);
 }
 
 static bool set_options(struct broker *self, struct fault *fault)
@@ -92,10 +101,20 @@ static bool bind_router(struct broker *self, struct fault *fault)
     if (zmq_bind(self->router, self->endpoint) < 0)
         return fault_set(fault, FAULT_internal, "bind %s: %s", self->endpoint,
                          zmq_strerror(errno));
+    self->is_bound = true;
     /* The directory's mode is the credential; its group must get through here. */
     if (chmod(self->endpoint + 6, 0660) < 0)
         return fault_set(fault, FAULT_internal, "chmod '%s': %s", self->endpoint + 6,
                          strerror(errno));
+    return true;
+}
+
+static bool find_descriptor(void *socket, int *out, struct fault *fault)
+{
+    size_t size = sizeof *out;
+
+    if (zmq_getsockopt(socket, ZMQ_FD, out, &size) < 0)
+        return fault_set(fault, FAULT_internal, "ZMQ_FD: %s", zmq_strerror(errno));
     return true;
 }
 
@@ -104,6 +123,7 @@ bool broker_open(struct broker *self, struct fault *fault)
     if (!check_endpoint(self->options.endpoint, fault))
         return false;
     (void) snprintf(self->endpoint, sizeof self->endpoint, "%s", self->options.endpoint);
+    (void) snprintf(self->lock_path, sizeof self->lock_path, "%s.lock", self->endpoint + 6);
     if (!take_lock(self, fault))
         return false;
     self->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -113,7 +133,9 @@ bool broker_open(struct broker *self, struct fault *fault)
     self->router = self->context ? zmq_socket(self->context, ZMQ_ROUTER) : NULL;
     if (!self->router)
         return fault_set(fault, FAULT_internal, "socket: %s", zmq_strerror(errno));
-    return set_options(self, fault) && open_monitor(self, fault) && bind_router(self, fault);
+    return set_options(self, fault) && open_monitor(self, fault) && bind_router(self, fault) &&
+           find_descriptor(self->router, &self->router_fd, fault) &&
+           find_descriptor(self->monitor, &self->monitor_fd, fault);
 }
 
 void broker_close(struct broker *self)
@@ -133,6 +155,10 @@ void broker_close(struct broker *self)
     if (self->context)
         while (zmq_ctx_term(self->context) < 0 && errno == EINTR)
             continue;
+    if (self->is_bound)
+        (void) unlink(self->endpoint + 6);
+    if (self->lock_fd >= 0)
+        (void) unlink(self->lock_path);
     fd_drop(&self->stop_fd);
     fd_drop(&self->lock_fd);        /* last: from here on another broker may begin */
 }

@@ -173,7 +173,9 @@ static bool register_worker(struct broker *self, struct text id, uint8_t version
     self->counts.registered++;
     log_line(LOG_INFO, NULL, "worker_registered service=%s mdp=0.%d credit=%u ours=%d",
              service->name, version, (unsigned)words.credit, words.is_ours);
-    service_dispatch(self, service);
+    if (words.is_ours)
+        worker_send_bare(self, peer, MDP_HEARTBEAT);    /* it waits for a word to be sure */
+    service_owe(self, service);
     return true;
 }
 
@@ -215,7 +217,7 @@ static bool take_answer(struct broker *self, struct worker *worker, bool is_fina
     self->counts.answered += request->client != NULL;
     worker_let_go(worker, request);
     request_free(self, request);
-    service_dispatch(self, worker->service);
+    service_owe(self, worker->service);
     return true;
 }
 
@@ -246,7 +248,7 @@ static void leave(struct broker *self, struct worker *worker)
         return;
     }
     worker_remove(self, worker, /* say_so= */ false, "left");
-    service_dispatch(self, service);
+    service_owe(self, service);
 }
 
 static bool obey(struct broker *self, struct worker *worker, int command)
@@ -288,5 +290,5 @@ void worker_command(struct broker *self, struct text id, uint8_t version, bool i
         return;
     self->counts.broken++;
     worker_remove(self, worker, /* say_so= */ true, "broke the protocol");
-    service_dispatch(self, service);
+    service_owe(self, service);
 }
