@@ -275,12 +275,22 @@ static void wait_until_told(struct town *town, int number)
     assert_int_equal(town->times_told[number], 1);
 }
 
+/* Kill the store and start it anew, while the caller goes on asking. */
+static void *kill_and_restart(void *town_)
+{
+    struct town *town = town_;
+
+    (void) end(&town->store, SIGKILL);
+    town->store = start_program(STORE_PROGRAM);
+    return NULL;
+}
+
 /* ---- tests ---- */
 
 /* The log comes late; the store is killed again and again; nothing acknowledged is lost. */
 static void no_acknowledged_change_without_its_record(void **state)
 {
-    enum { KILLS = 4, EACH = 25 };
+    enum { KILLS = 6, EACH = 25 };
     struct town *town = *state;
     static bool acknowledged[KILLS * EACH];
     int count = 0;
@@ -288,17 +298,19 @@ static void no_acknowledged_change_without_its_record(void **state)
     begin_asking(town);
     probe_until_up(town);
     for (int number = 0; number < KILLS * EACH; number++) {
+        bool kills = number % EACH == EACH / 2;
         struct fault fault = {0};
+        pthread_t killer;
+        if (number == EACH)
+            start_audit(town);
+        if (kills)
+            assert_int_equal(pthread_create(&killer, NULL, kill_and_restart, town), 0);
         acknowledged[number] = finish_one(town, number, &fault);
         count += acknowledged[number];
-        if (number % EACH != EACH / 2)
-            continue;
-        if (number / EACH == 1)
-            start_audit(town);
-        (void) end(&town->store, SIGKILL);
-        town->store = start_program(STORE_PROGRAM);
-        probe_until_up(town);
+        if (kills)
+            pthread_join(killer, NULL);
     }
+    probe_until_up(town);
     assert_true(count > KILLS * EACH / 2);
     for (int number = 0; number < KILLS * EACH; number++) {
         char key[32];
