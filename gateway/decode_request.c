@@ -1,11 +1,14 @@
 /* decode_request.c - path, query, headers and body become one MessagePack map, checked strictly
  * against the method's request. What passes here is what the actor gets, octet for octet.
  */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "gateway/logs_follow.h"
 #include "gateway/pipeline.h"
 #include "schemas/scan.h"
+
+static const char broken_percent[] = "Broken percent-encoding";
 
 static int hex_digit(char c)
 {
@@ -55,9 +58,12 @@ static bool add_extra(struct exchange *exchange, const struct field *field, stru
 
     if (!name)
         return fault_set(fault, FAULT_internal, "no memory for a request");
-    for (uint32_t i = 0; i < exchange->extra_count; i++)
-        if (strcmp(exchange->places[i].name, name) == 0)
-            return exchange_violation(exchange, name, location, "This came twice", fault);
+    for (uint32_t i = 0; i < exchange->extra_count; i++) {
+        if (strcmp(exchange->places[i].name, name) != 0)
+            continue;
+        (void) exchange_violation(exchange, name, location, "This came twice", fault);
+        return true;
+    }
     if (exchange->extra_count == EXTRAS_MAX)
         return fault_set(fault, FAULT_malformed, "more than %d parameters", EXTRAS_MAX);
     exchange->extras[exchange->extra_count] = (struct json_extra){field, value};
@@ -79,12 +85,22 @@ static bool add_params(struct exchange *exchange, struct fault *fault)
             return fault_set(fault, FAULT_internal, "no field for a parameter of %s",
                              exchange->route->path);
         if (!value.at)
-            return exchange_violation(exchange, "path", "params", "Broken percent-encoding",
-                                      fault);
-        if (!add_extra(exchange, field, value, "params", fault))
+            (void) exchange_violation(exchange, "path", "params", broken_percent, fault);
+        else if (!add_extra(exchange, field, value, "params", fault))
             return false;
     }
     return true;
+}
+
+/* A name is repeated in the refusal only when it is made like one of ours. */
+static const char *printable_name(struct exchange *exchange, struct text name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (!isalnum((unsigned char)name.at[i]) && name.at[i] != '_')
+            return "query";
+    return name.size > 0 && name.size < FIELD_NAME_SIZE
+               ? arena_copy(exchange->arena, name.at, name.size)
+               : "query";
 }
 
 static bool add_query_pair(struct exchange *exchange, struct text pair, struct fault *fault)
@@ -96,15 +112,21 @@ static bool add_query_pair(struct exchange *exchange, struct text pair, struct f
 
     name = decode_percent(exchange->arena, name, true);
     value = decode_percent(exchange->arena, value, true);
-    if (!name.at || !value.at)
-        return exchange_violation(exchange, "query", "query", "Broken percent-encoding", fault);
-    if (!route_has_query(exchange->route, name))
-        return exchange_violation(exchange, "query", "query", "Unknown query parameter", fault);
+    if (!name.at || !value.at) {
+        (void) exchange_violation(exchange, "query", "query", broken_percent, fault);
+        return true;
+    }
+    if (!route_has_query(exchange->route, name)) {
+        (void) exchange_violation(exchange, printable_name(exchange, name), "query",
+                                  "Unknown query parameter", fault);
+        return true;
+    }
 
     const struct field *field = message_field(exchange->route->method->request, name);
-    if (!field)
-        return logs_follow_is_asked(exchange, value, fault);
-    return add_extra(exchange, field, value, "query", fault);
+    if (field)
+        return add_extra(exchange, field, value, "query", fault);
+    (void) logs_follow_is_asked(exchange, value, fault);
+    return true;
 }
 
 static bool add_query(struct exchange *exchange, struct fault *fault)
@@ -213,24 +235,45 @@ static void drop_body(struct exchange *exchange)
     exchange->body = (struct text){NULL, 0};
 }
 
+/* What was found beside the body and what the decoder found, in one list. */
+static void join_violations(struct exchange *exchange, const struct violation_list *found)
+{
+    struct violation_list *all = exchange->violations;
+
+    if (!all) {
+        exchange->violations = arena_take(exchange->arena, sizeof *all);
+        if (exchange->violations)
+            *exchange->violations = *found;
+        return;
+    }
+    for (uint32_t i = 0; i < found->count && all->count < VIOLATIONS_MAX; i++)
+        all->at[all->count++] = found->at[i];
+}
+
+static bool check(struct exchange *exchange, struct fault *fault)
+{
+    const struct message *message = exchange->route->method->request;
+    void *request = arena_take(exchange->arena, message->size);
+    struct violation_list *found = arena_take(exchange->arena, sizeof *found);
+
+    if (!request || !found)
+        return fault_set(fault, FAULT_internal, "no memory for a request");
+    exchange->decoded = request;
+    if (message_decode(message, (struct text){exchange->packed.data, exchange->packed.size},
+                       STRICT, exchange->arena, request, found, fault))
+        return true;
+    join_violations(exchange, found);
+    return false;
+}
+
+/* Violations beside the body do not end the search for those in it. */
 bool decode_request(struct exchange *exchange, struct fault *fault)
 {
-    const struct method *method = exchange->route->method;
-
-    if (!method)
+    if (!exchange->route->method)
         return true;
     if (!add_params(exchange, fault) || !add_query(exchange, fault) ||
         !add_if_match(exchange, fault) || !pack(exchange, fault))
         return false;
     drop_body(exchange);
-
-    void *request = arena_take(exchange->arena, method->request->size);
-    struct violation_list *list = arena_take(exchange->arena, sizeof *list);
-    if (!request || !list)
-        return fault_set(fault, FAULT_internal, "no memory for a request");
-    exchange->violations = list;
-    exchange->decoded = request;
-    return message_decode(method->request,
-                          (struct text){exchange->packed.data, exchange->packed.size}, STRICT,
-                          exchange->arena, request, list, fault);
+    return check(exchange, fault) && !exchange->violations;
 }

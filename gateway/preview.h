@@ -43,15 +43,15 @@ stage limit_preview, find_app, wake_app, relay_app;
 bool preview_find(struct exchange *exchange, bool is_fresh, struct fault *fault);
 void preview_forget(struct preview_routes *self, const char *label);
 
+/* Is it there, and running or asleep? The fault says what it is otherwise. */
+bool preview_may_run(const struct preview_app *app, struct fault *fault);
+
 /* The page that says what happened and what to do. */
 void write_preview_page(struct exchange *exchange, const struct fault *fault);
 
 /* Pass octets both ways until either end is done; the answer 101 has been sent. `early` is what
  * the app sent behind its head. */
 void relay_upgraded(struct exchange *exchange, int app, struct text early);
-
-/* Connected to the app's socket; -1 on failure. */
-int connect_app(const struct exchange *exchange, struct fault *fault);
 
 /* Send everything or fail when the other end is gone or takes longer. */
 bool send_all(int fd, const char *octets, size_t size, int64_t deadline_ms);

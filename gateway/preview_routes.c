@@ -183,8 +183,10 @@ bool preview_find(struct exchange *exchange, bool is_fresh, struct fault *fault)
 
 /* ---- stages ---- */
 
-static bool refuse_status(const struct preview_app *app, struct fault *fault)
+bool preview_may_run(const struct preview_app *app, struct fault *fault)
 {
+    if (!app->exists)
+        return fault_set(fault, FAULT_app_not_found, "no app has this label");
     switch (app->status) {
     case app_status_running:
     case app_status_sleeping:
@@ -201,11 +203,7 @@ static bool refuse_status(const struct preview_app *app, struct fault *fault)
 
 bool find_app(struct exchange *exchange, struct fault *fault)
 {
-    if (!preview_find(exchange, false, fault))
-        return false;
-    if (!exchange->app->exists)
-        return fault_set(fault, FAULT_app_not_found, "no app has this label");
-    return refuse_status(exchange->app, fault);
+    return preview_find(exchange, false, fault) && preview_may_run(exchange->app, fault);
 }
 
 static char *find_waking(struct preview_routes *self, const char *label)
@@ -264,7 +262,7 @@ bool wake_app(struct exchange *exchange, struct fault *fault)
         end_wake(self, exchange->label);
         if (!is_woken && fault->kind != FAULT_busy)
             return fault_while(fault, "the app does not wake up");
-        fault->kind = FAULT_NONE;
+        fault->kind = FAULT_NONE;       /* busy: another change may have started it */
     }
     if (fault->kind != FAULT_NONE || !preview_find(exchange, true, fault))
         return false;
@@ -272,5 +270,5 @@ bool wake_app(struct exchange *exchange, struct fault *fault)
         (void) fault_set(fault, FAULT_unavailable, "the app is waking up");
         return fault_retry_after(fault, 2000);
     }
-    return refuse_status(exchange->app, fault);
+    return preview_may_run(exchange->app, fault);
 }
