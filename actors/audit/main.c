@@ -8,8 +8,8 @@
 #include "actors/audit/audit.h"
 #include "bus/identity.h"
 #include "bus/log.h"
-#include "bus/supervised.h"
 #include "bus/settings.h"
+#include "bus/supervised.h"
 
 enum { QUICK_THREADS = 8 };
 

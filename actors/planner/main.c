@@ -6,8 +6,8 @@
 #include "actors/planner/planner.h"
 #include "bus/identity.h"
 #include "bus/log.h"
-#include "bus/supervised.h"
 #include "bus/settings.h"
+#include "bus/supervised.h"
 
 /* The setting's directory; else that of the tree this was built from; else the installed one. */
 static const char *templates_of(const struct planner_settings *settings)
@@ -30,8 +30,8 @@ static bool serve(const struct bus_settings *bus, const struct planner_settings 
         .self = library,
         .threads = {[LANE_WORK] = (uint32_t)settings->planner_work_threads},
     };
-    bool served = library && identity_become_role(bus->isekai_user, fault) && supervised_follow(fault) &&
-                  actor_run(&actor, bus, fault);
+    bool served = library && identity_become_role(bus->isekai_user, fault) &&
+                  supervised_follow(fault) && actor_run(&actor, bus, fault);
 
     library_free(library);
     return served;

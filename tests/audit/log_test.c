@@ -351,9 +351,12 @@ static void test_a_failed_append_leaves_nothing(void **state)
     assert_int_equal(fault.kind, FAULT_disk_full);
     assert_true(audit_log_is_well(log));
     expect_sound(place, 2);
+    struct octets octets = place_read(place, first_segment);
+    assert_int_equal(octets.size, SEGMENT_HEADER_SIZE + 2 * (3000 + RECORD_EXTRA_SIZE));
+    free(octets.at);
     assert_true(audit_log_append(log, &entry, 1, &fault));
     audit_log_close(log);
-    struct octets octets = place_read(place, first_segment);
+    octets = place_read(place, first_segment);
     assert_int_equal(octets.size, SEGMENT_HEADER_SIZE + 3 * (3000 + RECORD_EXTRA_SIZE));
     free(octets.at);
     expect_sound(place, 3);
