@@ -16,7 +16,9 @@ static struct {
     struct sigaction term, interrupt;   /* as they were before */
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static _Atomic int stop_fd = -1;        /* all that the handler touches */
+/* All that the handler touches. Once made it is kept: a handler may still run when the last
+ * user has gone. */
+static _Atomic int stop_fd = -1;
 
 static void on_signal(int signal)
 {
@@ -32,10 +34,15 @@ static void on_signal(int signal)
 static bool begin(struct fault *fault)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = atomic_load(&stop_fd);
+    uint64_t old;
 
     if (fd < 0)
+        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
         return fault_set(fault, FAULT_internal, "no descriptor for signals");
+    if (read(fd, &old, sizeof old) < 0)
+        old = 0;        /* no signal of an earlier time is left */
     atomic_store(&stop_fd, fd);
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, &shared.term);
@@ -62,7 +69,6 @@ void stop_signal_give(void)
     if (--shared.users == 0) {
         sigaction(SIGTERM, &shared.term, NULL);
         sigaction(SIGINT, &shared.interrupt, NULL);
-        close(atomic_exchange(&stop_fd, -1));
     }
     pthread_mutex_unlock(&shared.lock);
 }

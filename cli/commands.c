@@ -114,9 +114,9 @@ int command_open(int argc, char **argv)
     return code;
 }
 
-static bool print_status(struct session *session, const char *actor)
+static bool print_status(struct session *session, const char *actor, const char *service)
 {
-    const struct method ping = {.actor = actor, .name = "isekai.ping", .service = actor,
+    const struct method ping = {.actor = actor, .name = "isekai.ping", .service = service,
                                 .retry = AGAIN, .request = &nothing_message,
                                 .reply = &ping_reply_message};
     const struct nothing request = {0};
@@ -141,7 +141,8 @@ int command_status(int argc, char **argv)
         return code;
     for (size_t i = 0; i < method_count; i++)       /* rows of one actor stand together */
         if (i == 0 || strcmp(methods[i]->actor, methods[i - 1]->actor) != 0)
-            all_well = print_status(&session, methods[i]->actor) && all_well;
+            all_well = print_status(&session, methods[i]->actor, methods[i]->service) &&
+                       all_well;
     session_close(&session);
     return all_well ? EXIT_SUCCESS : EXIT_SYSTEM;
 }

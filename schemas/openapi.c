@@ -86,9 +86,29 @@ static void print_schemas(FILE *out, const struct openapi_route *routes, size_t 
 
 /* ---- one operation ---- */
 
+/* Is this wire name one of the route's query? */
+static bool is_in_query(const struct openapi_route *route, const char *name)
+{
+    size_t size = strlen(name);
+
+    for (const char *at = route->query; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strcspn(at, " ") == size && memcmp(at, name, size) == 0)
+            return true;
+    return false;
+}
+
+/* Fields that stand elsewhere leave the body; GET and DELETE have none at all. */
 static bool has_body(const struct openapi_route *route)
 {
-    return strcmp(route->verb, "GET") != 0 && strcmp(route->verb, "DELETE") != 0;
+    size_t count;
+    const struct field *fields = route->method->request->fields(&count);
+
+    if (strcmp(route->verb, "GET") == 0 || strcmp(route->verb, "DELETE") == 0)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!openapi_is_in_path(&fields[i], route->path) && strcmp(fields[i].name, "if_match") != 0)
+            return true;
+    return false;
 }
 
 static void print_parameter(FILE *out, const struct field *field, const char *name,
@@ -99,6 +119,19 @@ static void print_parameter(FILE *out, const struct field *field, const char *na
             field->need == REQUIRED ? "true" : "false");
     openapi_print_field(out, field);
     fputc('}', out);
+}
+
+/* Words of the query that are no field of the request: flags of HTTP alone. */
+static void print_query_flags(FILE *out, const struct openapi_route *route, size_t *printed)
+{
+    for (const char *at = route->query; *at; at += *at == ' ') {
+        struct text name = {at, strcspn(at, " ")};
+        if (!message_field(route->method->request, name))
+            fprintf(out, "%s{\"name\":\"%.*s\",\"in\":\"query\",\"required\":false,"
+                    "\"schema\":{\"type\":\"boolean\"}}", (*printed)++ > 0 ? "," : "",
+                    TEXT_ARGS(name));
+        at += name.size;
+    }
 }
 
 static void print_parameters(FILE *out, const struct openapi_route *route)
@@ -114,30 +147,21 @@ static void print_parameters(FILE *out, const struct openapi_route *route)
             print_parameter(out, &fields[i], name, "path", &printed);
         else if (strcmp(fields[i].name, "if_match") == 0)
             print_parameter(out, &fields[i], "If-Match", "header", &printed);
-        else if (!has_body(route))
+        else if (is_in_query(route, name))
             print_parameter(out, &fields[i], name, "query", &printed);
     }
+    print_query_flags(out, route, &printed);
+    if (strcmp(route->verb, "POST") == 0)
+        fprintf(out, "%s{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"required\":false,"
+                "\"schema\":{\"type\":\"string\",\"maxLength\":128}}", printed > 0 ? "," : "");
     fputc(']', out);
-}
-
-/* A request whose fields all stand elsewhere has no body. */
-static bool has_body_fields(const struct openapi_route *route)
-{
-    size_t count;
-    const struct field *fields = route->method->request->fields(&count);
-
-    for (size_t i = 0; i < count; i++)
-        if (!openapi_is_in_path(&fields[i], route->path) &&
-            strcmp(fields[i].name, "if_match") != 0)
-            return has_body(route);
-    return false;
 }
 
 static void print_request(FILE *out, const struct openapi_route *route)
 {
-    fprintf(out, ",\"operationId\":\"%s\"", route->method->name);
+    fprintf(out, ",\"x-method\":\"%s\"", route->method->name);
     print_parameters(out, route);
-    if (!has_body_fields(route))
+    if (!has_body(route))
         return;
     fputs(",\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":", out);
     openapi_print_message(out, route->method->request, route->path);

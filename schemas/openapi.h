@@ -13,12 +13,13 @@
 #include "schemas/method.h"
 
 /* One route of HTTP. Fields of the request that stand in the path as {appId} are path parameters,
- * if_match is a header, the others are the query of GET and DELETE and the body of the rest. */
+ * if_match is a header, those that the query lists are the query, the others the body. */
 struct openapi_route {
     const char *verb;               /* "POST" */
     const char *path;               /* "/api/apps/{appId}" */
     const struct method *method;    /* NULL: no bus call stands behind it */
     int status;                     /* of success */
+    const char *query;              /* wire names, space separated; one that is no field is a flag */
     const char *doc;
 };
 

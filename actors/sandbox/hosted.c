@@ -121,3 +121,18 @@ bool hosted_open_door(struct supervisor *self, struct hosted *hosted, struct fau
     (void) strncat(name, ".sock", sizeof name - strlen(name) - 1);
     return door_open(&hosted->door, &self->doors, name, fault);
 }
+
+void hosted_note_stopped(struct supervisor *self, const char *app_id, bool keep_door)
+{
+    struct fault ignored;
+    struct hosted *hosted = hosted_find(self, app_id);
+
+    if (!hosted && !(hosted = add(self, app_id, &ignored)))
+        return;
+    if (!keep_door && hosted->door.fd >= 0) {
+        hosted->door_kept = false;
+        door_close(&hosted->door, &self->doors);
+    }
+    hosted->last.is_known = true;
+    (void) snprintf(hosted->last.app_id, sizeof hosted->last.app_id, "%s", app_id);
+}

@@ -63,7 +63,7 @@ bool sandbox_get(struct sandbox *self, struct text app_id, struct arena *arena,
         return fault_set(fault, FAULT_malformed, "Invalid appId format");
     if (!supervisor_get(self->supervisor, name, &view, fault))
         return false;
-    if (!view.is_known && !workspace_has(&self->workspace, name))
+    if (!view.is_running && !workspace_has(&self->workspace, name))
         return fault_set(fault, FAULT_app_not_found, "no such app on this host");
     (void) snprintf(view.app_id, sizeof view.app_id, "%s", name);
     return sandbox_describe(self, &view, arena, out, fault);

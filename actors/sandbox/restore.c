@@ -245,8 +245,3 @@ void sandbox_tick(struct call *call, void *self_)
         try_restore(self, call);
     tell_all(self, call);
 }
-
-void sandbox_stopping(void *self)
-{
-    sandbox_close(self, clock_now_ms() + 4000);
-}

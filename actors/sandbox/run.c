@@ -82,15 +82,12 @@ void run_stop(struct supervisor *self, struct cage *cage, enum end_reason reason
 void run_end_asked(struct supervisor *self, struct request *request)
 {
     struct cage *cage = run_of(self, request->app_id, request->role);
-    struct hosted *hosted = hosted_find(self, request->app_id);
 
     if (request->role == RUN_SERVES)
         reports_settle(self, request->app_id);
     if (!cage) {
-        if (hosted && !request->keep_door && request->role == RUN_SERVES) {
-            hosted->door_kept = false;
-            door_close(&hosted->door, &self->doors);
-        }
+        if (request->role == RUN_SERVES)
+            hosted_note_stopped(self, request->app_id, request->keep_door);
         request_answer(self, request, true);
         return;
     }

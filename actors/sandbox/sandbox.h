@@ -77,6 +77,5 @@ bool sandbox_healthy(void *self, char level[200]);
 /* Starts what the store says should run, removes what it does not know, reports ended runs. */
 void sandbox_started(struct call *call, void *self);
 void sandbox_tick(struct call *call, void *self);
-void sandbox_stopping(void *self);
 
 #endif

@@ -104,6 +104,9 @@ void request_answer(struct supervisor *self, struct request *request, bool ok);
 struct hosted *hosted_find(struct supervisor *self, const char *app_id);    /* NULL: unknown */
 struct hosted *hosted_hold(struct supervisor *self, const char *app_id, struct fault *fault);
 void hosted_release(struct supervisor *self, struct hosted *hosted);
+/* Somebody wanted an end of what does not run: known from now on, so that a page of the store
+ * read before does not start it. */
+void hosted_note_stopped(struct supervisor *self, const char *app_id, bool keep_door);
 bool hosted_open_door(struct supervisor *self, struct hosted *hosted, struct fault *fault);
 
 /* run.c: the life of cages */

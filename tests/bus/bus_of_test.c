@@ -108,7 +108,7 @@ int test_bus_be_role(int argc, char **argv)
         return -1;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    log_begin(argv[0], LOG_ERROR);
+    log_begin(argv[0], getenv("TEST_LOG") ? LOG_DEBUG : LOG_ERROR);
     if (strcmp(argv[0], "broker") == 0)
         return be_broker(argv[1]);
     test_bus_settings(&bus, argv[1]);

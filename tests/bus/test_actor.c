@@ -79,6 +79,13 @@ static bool fail_with_details(struct call *call, struct fault *fault)
     return fault_retry_after(fault, 1234);
 }
 
+static void hold(struct test_actor *self)
+{
+    sem_post(&self->entered);
+    while (sem_wait(&self->gate) != 0)
+        continue;
+}
+
 static bool ask_audit(struct call *call, struct infer_reply *reply, struct fault *fault)
 {
     struct audit_list_request request = {.limit = 50};
@@ -94,7 +101,6 @@ static bool infer(struct call *call, const void *request_, void *reply_, struct 
 {
     const struct infer_request *request = request_;
     struct infer_reply *reply = reply_;
-    struct test_actor *self = call_self(call);
 
     reply->suggestions.at = arena_take(call_arena(call), 1);
     if (text_is(request->action, "\xa4" "fail"))
@@ -104,19 +110,19 @@ static bool infer(struct call *call, const void *request_, void *reply_, struct 
                          call_is_admin(call) ? " (admin)" : "");
     if (text_is(request->action, "\xa3" "ask"))
         return ask_audit(call, reply, fault);
-    if (text_is(request->action, "\xa4" "wait")) {
-        sem_post(&self->entered);
-        while (sem_wait(&self->gate) != 0)
-            continue;
-    }
+    if (text_is(request->action, "\xa4" "wait"))
+        hold(call_self(call));
     return true;
 }
 
-static bool delete(struct call *call, const void *request, void *reply, struct fault *fault)
+static bool delete(struct call *call, const void *request_, void *reply, struct fault *fault)
 {
-    (void)request;
+    const struct app_ref *request = request_;
+
     (void)reply;
     (void)fault;
+    if (text_is(request->app_id, "wait"))
+        hold(call_self(call));
     call_progress(call, "stopping", NULL);
     call_progress(call, "removing", "all of it");
     return true;

@@ -7,7 +7,7 @@
  *       "echo"    nothing        "wait"  holds its thread until the gate opens
  *       "fail"    a fault with details    "ask"   asks audit.list, gives its `next` as confidence
  *       "user"    conflict, with call_user() as the reason
- *   apps.delete        long, user         tells progress twice
+ *   apps.delete        long, user, once   tells progress twice; of app "wait" as above
  */
 #ifndef ISEKAI_TESTS_BUS_TEST_ACTOR_H
 #define ISEKAI_TESTS_BUS_TEST_ACTOR_H
