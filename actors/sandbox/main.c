@@ -1,0 +1,82 @@
+/* main.c - the sandbox process: read settings, clear the past, give up what is not used, serve. */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "actors/sandbox/capabilities.h"
+#include "actors/sandbox/sandbox.h"
+#include "bus/clock.h"
+#include "bus/log.h"
+#include "bus/supervised.h"
+
+enum { TICK_MS = 1000, CLOSE_MS = 4000 };
+
+/* Every cage costs about ten descriptors. */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static bool serve(const struct sandbox_options *options, struct fault *fault)
+{
+    struct sandbox sandbox;
+    const struct actor actor = {
+        .name = "sandbox",
+        .methods = sandbox_methods,
+        .method_count = sandbox_method_count,
+        .self = &sandbox,
+        .threads = {4, 0, (uint32_t)options->settings->sandbox_long_threads},
+        .started = sandbox_started,
+        .tick = sandbox_tick,
+        .tick_ms = TICK_MS,
+        .healthy = sandbox_healthy,
+    };
+
+    if (!sandbox_open(&sandbox, options, fault))
+        return false;
+    log_line(LOG_INFO, NULL, "sandbox_opened level=\"%s\" node=%s", sandbox.level,
+             sandbox.host.node);
+    bool served = actor_run(&actor, options->bus, fault);
+    sandbox_close(&sandbox, clock_now_ms() + CLOSE_MS);
+    return served;
+}
+
+int main(int argc, char **argv)
+{
+    struct bus_settings bus;
+    struct sandbox_settings settings;
+    struct gateway_settings gateway;
+    char init[PATH_MAX];
+    const struct sandbox_options options = {&bus, &settings, &gateway, init};
+    const struct setting_group groups[] = {{&settings_of_bus, &bus},
+                                           {&settings_of_sandbox, &settings},
+                                           {&settings_of_gateway, &gateway}};
+    struct fault fault = {0};
+    enum log_level level = LOG_INFO;
+
+    switch (settings_load(groups, 3, "Runs apps, each in a cage of its own.", argc, argv, &fault)) {
+    case SETTINGS_HELPED:
+        return EXIT_SUCCESS;
+    case SETTINGS_REFUSED:
+        fprintf(stderr, "isekai-sandbox: %s\n", fault.reason);
+        return EXIT_MISUSED;
+    case SETTINGS_LOADED:
+        break;
+    }
+    (void) log_level_from_name(bus.log_level, &level);
+    log_begin("sandbox", level);
+    raise_open_files();
+    if (sodium_init() < 0 || !cage_host_own_init(init, &fault) ||
+        !capabilities_keep_used(&fault) || !supervised_follow(&fault) ||
+        !serve(&options, &fault)) {
+        fprintf(stderr, "isekai-sandbox: %s\n", fault.reason);
+        return EXIT_SYSTEM;
+    }
+    return EXIT_SUCCESS;
+}
