@@ -177,7 +177,9 @@ bool preview_find(struct exchange *exchange, bool is_fresh, struct fault *fault)
         return true;
     if (!ask_route(exchange, exchange->app, fault))
         return false;
-    remember(self, exchange->label, exchange->app, clock_now_ms() + PREVIEW_CACHE_MS);
+    /* Only what runs is remembered: one that is started must be seen at once. */
+    if (exchange->app->status == app_status_running)
+        remember(self, exchange->label, exchange->app, clock_now_ms() + PREVIEW_CACHE_MS);
     return true;
 }
 
