@@ -5,7 +5,8 @@ const PAGE = 50;
 const LOG_LINES_MAX = 1000;
 
 const at = id => document.getElementById(id);
-const state = { apps: [], total: 0, pages: 1, chosen: null, shown: null, log: null, timer: 0 };
+const state = { apps: [], total: 0, pages: 1, chosen: null, shown: null, log: null, timer: 0,
+                removing: null };
 
 /* ---- the API ---- */
 
@@ -180,8 +181,7 @@ function choose(id) {
     if (location.hash.slice(1) !== (id || ''))
         history.replaceState(null, '', wanted);
     at('suggestions').replaceChildren();
-    at('preview').removeAttribute('src');
-    delete at('preview').dataset.shown;
+    hidePreview();
     followLog(id);
     showList();
     showApp();
@@ -196,20 +196,35 @@ function whyNotShown(app) {
     }
 }
 
+/* The app is a stranger on an origin of its own; beyond that, it may not move the studio away. */
+const FRAME_MAY = 'allow-scripts allow-same-origin allow-forms allow-modals allow-popups allow-downloads';
+
+function hidePreview() {
+    at('preview')?.remove();
+}
+
+/* A frame begins with its address, never empty: an empty one would be of the studio's origin. */
+function showFrame(url, version) {
+    const frame = document.createElement('iframe');
+
+    hidePreview();
+    frame.id = 'preview';
+    frame.title = 'Live preview of the app';
+    frame.setAttribute('sandbox', FRAME_MAY);
+    frame.dataset.version = version;
+    frame.src = url;
+    at('stage').prepend(frame);
+}
+
 function showPreview(app) {
-    const frame = at('preview');
     const why = whyNotShown(app);
-    const wanted = why ? '' : `${app.previewUrl} ${app.version}`;
 
     at('asleep').hidden = why === '';
     at('asleep').textContent = why;
-    if (wanted && frame.dataset.shown !== wanted && app.previewUrl) {
-        frame.dataset.shown = wanted;
-        frame.src = app.previewUrl;
-    } else if (!wanted && frame.dataset.shown) {
-        frame.removeAttribute('src');
-        delete frame.dataset.shown;
-    }
+    if (why || !app.previewUrl || app.id === state.removing)
+        hidePreview();
+    else if (at('preview')?.dataset.version !== String(app.version))
+        showFrame(app.previewUrl, app.version);
 }
 
 function showApp() {
@@ -336,7 +351,7 @@ async function suggest() {
 function reload() {
     const app = current();
     if (app?.previewUrl)
-        at('preview').src = app.previewUrl;
+        showFrame(app.previewUrl, app.version);
 }
 
 async function remove() {
@@ -347,10 +362,15 @@ async function remove() {
     if (at('confirm').returnValue !== 'yes')
         return;
     state.log?.close();
+    state.removing = id;        /* its page must not ask for things while they go */
+    hidePreview();
     const outcome = await act(at('delete'), 'Deleting the app',
                               () => call('DELETE', appPath(id)));
+    state.removing = null;
     if (outcome === null)
         choose(null);
+    else
+        showApp();
 }
 
 /* ---- begin ---- */

@@ -30,9 +30,15 @@ const context = await browser.newContext({ viewport: { width: 1280, height: 900 
 const page = await context.newPage();
 const faults = [];
 page.setDefaultTimeout(20_000);
+/* Of the studio itself: an app that is stopped in the middle of its own requests may complain. */
+const isOurs = url => url.startsWith(gateway);
 page.on('console', message => {
-    if (['error', 'warning'].includes(message.type()))
+    if (['error', 'warning'].includes(message.type()) && isOurs(message.location().url || gateway))
         faults.push(message.text());
+});
+page.on('response', response => {
+    if (response.status() >= 400 && isOurs(response.url()))
+        faults.push(`${response.status()} ${response.url()}`);
 });
 page.on('pageerror', error => faults.push(String(error)));
 
