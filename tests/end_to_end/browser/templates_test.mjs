@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs/promises';
 import { chromium } from 'playwright-core';
-import { VIEWPORTS, check, checkDarkMode, checkRefusals, checkShell, counts, fitsWidth, watchedPage } from './harness.mjs';
+import { VIEWPORTS, check, checkDarkMode, checkRefusals, checkShell, counts, fitsWidth, shoot, watchedPage } from './harness.mjs';
 import * as csvViewer from './csv_viewer.mjs';
 import * as dashboard from './dashboard.mjs';
 import * as generic from './generic.mjs';
@@ -26,6 +26,8 @@ const LANES = 2;        /* apps tried at the same time, each in its own browser 
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
                '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
+/* Without features an app is used on both screens; with them on the large one, and looked at on the
+ * small one. */
 async function tryApp(browser, name, url, directory) {
     const [template, suffix] = name.split('+');
     const scenario = SCENARIOS[template];
@@ -35,7 +37,8 @@ async function tryApp(browser, name, url, directory) {
         const isFirst = !hasFeatures && view === 'desktop';
         const page = await watchedPage(browser, { viewport, hasTouch: view === 'phone' });
         await checkShell(page, label, url);
-        await check(`${label}: is used to the end`, () => scenario.run({ browser, page, label, url, view, directory, hasFeatures, isFirst }));
+        if (hasFeatures && view === 'phone') await shoot(page, directory, label.replace(/\W+/g, '-'));
+        else await check(`${label}: is used to the end`, () => scenario.run({ browser, page, label, url, view, directory, hasFeatures, isFirst }));
         await check(`${label}: still fits the screen`, () => fitsWidth(page));
         await check(`${label}: no console error, exception, dialog or failed request`, async () => assert.deepEqual(page.faults, []));
         await page.context().close();
