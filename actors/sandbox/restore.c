@@ -15,7 +15,6 @@
 
 enum {
     RESTORE_AT_ONCE = 4,
-    KNOWN_MAX = 1000,               /* of desired_reply: so many may not be all */
     REPORTS_PER_TICK = 64,
     CLAIM_MS = 1000,
 };
@@ -145,7 +144,7 @@ static void remove_orphans(struct sandbox *self, const struct desired_reply *pag
     struct orphans *found = &self->found_at_start;
     struct fault fault;
 
-    for (size_t i = 0; i < found->count && page->known.count < KNOWN_MAX; i++) {
+    for (size_t i = 0; i < found->count && page->known_all; i++) {
         const char *app_id = found->app_ids[i];
         if (is_known(page, app_id) || !is_wanted(self, app_id))
             continue;

@@ -20,8 +20,8 @@ struct readers;
 struct readers *readers_new(const struct database *database, size_t count, struct fault *fault);
 void readers_free(struct readers *self);        /* NULL is welcome; when all are given back */
 
-/* Let nobody begin to read, and wait until nobody does; false: somebody still does. Then nothing
- * keeps the WAL from being cut, except readers from outside. Always followed by readers_resume(). */
+/* Let nobody begin to read, and wait until nobody does; false: somebody still does. On true nothing
+ * keeps the WAL from being cut but readers from outside. readers_resume() follows either way. */
 bool readers_pause(struct readers *self, int64_t deadline_ms);
 void readers_resume(struct readers *self);
 
