@@ -66,7 +66,7 @@ function(isekai_test name)
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE isekai_flags PkgConfig::cmocka ${arg_LINKS})
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 120
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300
         ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
     if(arg_THREADS)
         set_tests_properties(${name} PROPERTIES LABELS threads)
