@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bus/clock.h"
@@ -147,11 +148,15 @@ void hear_command(void *socket, struct heard *out)
     }
 }
 
-bool hear_nothing(void *socket)
+void settle(void *client)
 {
-    zmq_pollitem_t item = {socket, 0, ZMQ_POLLIN, 0};
+    struct heard heard;
 
-    return zmq_poll(&item, 1, 0) == 0;
+    SAY(client, T("MDPC02"), T("\1"), T("mmi.none"), T("x"));
+    hear(client, &heard);
+    assert_frame(&heard, 2, T("mmi.none"));
+    assert_frame(&heard, FINAL_BODY, T("501"));
+    heard_drop(&heard);
 }
 
 struct text heard_frame(const struct heard *heard, uint32_t index)
@@ -179,7 +184,7 @@ void assert_frame(const struct heard *heard, uint32_t index, struct text expecte
     assert_memory_equal(frame.at, expected.at, expected.size);
 }
 
-void assert_failure(const struct heard *heard, uint32_t index, uint32_t msgid, const char *name)
+uint64_t assert_failure(const struct heard *heard, uint32_t index, uint32_t msgid, const char *name)
 {
     struct envelope envelope;
     struct failure failure;
@@ -196,6 +201,7 @@ void assert_failure(const struct heard *heard, uint32_t index, uint32_t msgid, c
     if (!text_is(failure.name, name))
         fail_msg("'%.*s' (%.*s), not '%s'", TEXT_ARGS(failure.name), TEXT_ARGS(failure.reason), name);
     arena_free(arena);
+    return failure.retry_ms;
 }
 
 /* ---- workers ---- */
@@ -254,6 +260,30 @@ void bed_advance_ms(struct bed *self, int64_t ms)
     for (int i = 0; i < 2; i++) {
         ask_broker(self, "isekai.ping", &heard);
         heard_drop(&heard);
+    }
+}
+
+bool bed_serves(struct bed *self, struct text service)
+{
+    void *socket = peer_dealer(self);
+    struct heard heard;
+
+    SAY(socket, T("MDPC02"), T("\1"), T("mmi.service"), service);
+    hear(socket, &heard);
+    bool is_served = text_is(heard_frame(&heard, FINAL_BODY), "200");
+    heard_drop(&heard);
+    zmq_close(socket);
+    return is_served;
+}
+
+void bed_await_service(struct bed *self, struct text service, bool is_served)
+{
+    struct timespec begun, now;
+
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    while (bed_serves(self, service) != is_served) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        assert_true((now.tv_sec - begun.tv_sec) * 1000 < PATIENCE_MS);
     }
 }
 

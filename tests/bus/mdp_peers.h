@@ -36,6 +36,8 @@ void bed_begin(struct bed *self, const struct broker_options *options);
 void bed_end(struct bed *self);
 void bed_advance_ms(struct bed *self, int64_t ms);  /* and see to it that the broker noticed */
 uint64_t bed_count(struct bed *self, const char *row);      /* calls of that row of its stats */
+bool bed_serves(struct bed *self, struct text service);     /* as mmi.service says */
+void bed_await_service(struct bed *self, struct text service, bool is_served);
 
 void *peer_dealer(struct bed *self);
 void *peer_req(struct bed *self);
@@ -48,12 +50,13 @@ void say_frames(void *socket, const struct text *frames);
 
 void hear(void *socket, struct heard *out);         /* the next message */
 void hear_command(void *socket, struct heard *out); /* the next that is no heartbeat */
-bool hear_nothing(void *socket);                    /* what was said before is answered, and it was nothing */
+/* All that a 0.2 client said before was read by the broker, and nothing was answered yet. */
+void settle(void *client);
 struct text heard_frame(const struct heard *heard, uint32_t index);
 void heard_drop(struct heard *heard);
 void assert_frame(const struct heard *heard, uint32_t index, struct text expected);
-/* The body in that frame is [1, msgid, {name...}, nil]. */
-void assert_failure(const struct heard *heard, uint32_t index, uint32_t msgid, const char *name);
+/* The body in that frame is [1, msgid, {name...}, nil]; gives its retry_ms. */
+uint64_t assert_failure(const struct heard *heard, uint32_t index, uint32_t msgid, const char *name);
 
 /* Workers. `words` is the map of READY; absent: a plain MDP worker. */
 void *worker_02(struct bed *self, struct text service, struct text words);
