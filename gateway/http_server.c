@@ -77,13 +77,15 @@ static void on_close(const struct mg_connection *civetweb)
 
 /* Each thread receives all its requests in one buffer; a request that does not begin where the
  * buffer does was preceded by white space, behind which civetweb may even have found the
- * octets of an earlier caller. */
+ * octets of an earlier caller. The buffer is where the earliest request of this thread began, and
+ * is aligned as malloc() aligns. */
 static const char *buffer_of_thread(const char *verb)
 {
     static _Thread_local const char *buffer;
+    const char *aligned = verb - (uintptr_t)verb % _Alignof(max_align_t);
 
-    if (!buffer || verb < buffer)
-        buffer = verb;
+    if (!buffer || aligned < buffer)
+        buffer = aligned;
     return buffer;
 }
 
@@ -177,8 +179,9 @@ static int on_error(struct mg_connection *civetweb, int status, const char *mess
         (void) fault_set(&fault, FAULT_too_long, "request line and headers together are larger "
                                                  "than " REQUEST_OCTETS_MAX " octets");
     else if (status < 500 || status == 505)
-        (void) fault_set(&fault, FAULT_bad_request, "the request could not be read, or did not "
-                                                    "come in time");
+        (void) fault_set(&fault, FAULT_bad_request,
+                         "the request's head could not be read, is larger than "
+                         REQUEST_OCTETS_MAX " octets, or did not come in time");
     else
         (void) fault_set(&fault, FAULT_internal, "civetweb answered %d", status);
     refuse(&exchange, &fault);
