@@ -46,7 +46,7 @@ static void print_count_type(FILE *out, const struct field *field)
     fprintf(out, "\"type\":\"integer\",\"minimum\":%" PRIu64, field->min);
     if (field->max != UINT64_MAX)
         fprintf(out, ",\"maximum\":%" PRIu64, field->max);
-    if (field->need == OPTIONAL)
+    if (field->need == OPTIONAL && field->fallback >= field->min)   /* else: another's default */
         fprintf(out, ",\"default\":%" PRIu64, field->fallback);
 }
 
