@@ -1,0 +1,69 @@
+/* rig.h - a whole sandbox in a directory of its own, without a bus, and ways to look into it.
+ *
+ * Everything is real: bubblewrap, node, cgroups where the host has them. Each rig is removed by
+ * rig_close(). Failing helpers fail the test that calls them.
+ */
+#ifndef ISEKAI_TESTS_SANDBOX_RIG_H
+#define ISEKAI_TESTS_SANDBOX_RIG_H
+
+#include "actors/sandbox/sandbox.h"
+
+enum { RIG_ANSWER_SIZE = 65536, RIG_WAIT_MS = 20000 };
+
+struct rig {
+    char path[PATH_MAX], data[PATH_MAX], run[PATH_MAX], init[PATH_MAX];
+    struct bus_settings bus;
+    struct sandbox_settings settings;
+    struct gateway_settings gateway;
+    struct sandbox sandbox;
+    bool is_open;
+    struct arena *arena;
+    struct run_state state;         /* of the last start, stop or get */
+    struct failure failure;         /* of the last start */
+    struct fault fault;             /* of the last call */
+    char answer[RIG_ANSWER_SIZE];   /* of the last rig_ask(), NUL-terminated */
+    uint64_t run_number;
+};
+
+/* The directories and settings; change settings before rig_open(). */
+void rig_make(struct rig *rig);
+void rig_open(struct rig *rig);
+void rig_shut(struct rig *rig);         /* sandbox_close(), the directory stays */
+void rig_remove(struct rig *rig);       /* and then the directory goes */
+
+/* Start an app of one server.js, or of these files. */
+bool rig_start(struct rig *rig, const char *app_id, uint64_t version, const char *server_js);
+bool rig_start_files(struct rig *rig, const char *app_id, uint64_t version, struct files files,
+                     const struct run_config *config);
+bool rig_stop(struct rig *rig, const char *app_id);
+bool rig_get(struct rig *rig, const char *app_id);
+
+/* GET a path of the app over its socket; the whole answer with its head in rig->answer. False
+ * when nobody answers. */
+bool rig_ask(struct rig *rig, const char *app_id, const char *path);
+int  rig_connect(struct rig *rig, const char *app_id);      /* -1: nobody listens */
+bool rig_socket_is_there(struct rig *rig, const char *app_id);
+
+/* The app's whole log as text in the arena, lines ended by LF. */
+const char *rig_log(struct rig *rig, const char *app_id);
+/* The log lines of the last failed start, joined. */
+const char *rig_failure_log(struct rig *rig);
+
+/* Poll a condition until it is true or RIG_WAIT_MS is over. */
+bool rig_wait(bool (*is_true)(void *self), void *self);
+
+/* Counts of what must not be left behind. */
+unsigned rig_count_entries(const char *path);
+unsigned rig_count_fds(void);
+unsigned rig_count_mounts(void);
+unsigned rig_count_cgroups(struct rig *rig);        /* of cages */
+unsigned rig_count_processes(struct rig *rig);      /* whose command line names this rig */
+bool rig_has_cgroups(const struct rig *rig);
+
+/* A server that answers `expression` (JavaScript) to every request. */
+#define SERVER_SAYING(expression) \
+    "require('http').createServer((q, r) => { let v; try { v = " expression "; } " \
+    "catch (e) { v = 'threw ' + (e.code || e.message); } r.end(String(v)); })" \
+    ".listen(process.env.PORT);"
+
+#endif
