@@ -112,7 +112,7 @@ const char *free_outline_complaint(int shape, struct text value)
     if (!has_shape(shape, value))
         return FREE_WRONG_SHAPE;
     if (!scan_whole(value, FREE_DEPTH_MAX, UINT32_MAX, &fault))
-        return "is nested too deep";
+        return fault.kind == FAULT_too_large ? "is nested too deep" : "is not one whole value";
     if (!scan_whole(value, FREE_DEPTH_MAX, FREE_NODES_MAX, &fault))
         return "holds too many values";
     return NULL;
