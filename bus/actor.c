@@ -93,8 +93,10 @@ static void turn(struct loop *self)
 
 static void serve_until_stop(struct loop *self)
 {
-    while (!atomic_load(&self->is_draining)) {
-        turn(self);
+    for (;;) {
+        turn(self);     /* may have run isekai.drain, whose wake-up it has taken */
+        if (atomic_load(&self->is_draining))
+            return;
         if (wait_for_work(self, INT64_MAX))
             atomic_store(&self->is_draining, true);
     }
