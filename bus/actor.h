@@ -39,6 +39,7 @@ struct actor {
      * a call whose deadline is the tick's), so that they may ask other actors. */
     void (*tick)(struct call *call, void *self);
     uint32_t tick_ms;
+    uint32_t tick_deadline_ms;      /* how long one tick may take; 0: tick_ms */
     /* Called for ping on the socket thread: must not block. False: *level says what is wrong. */
     bool (*healthy)(void *self, char level[200]);
     /* Called once on the control thread when registered with a broker. */

@@ -58,7 +58,8 @@ static void work_until_drain(struct loop *loop, struct bus_client **client)
         if (due == DUE_STARTED && actor->started)
             run(loop, client, actor->started, lane_deadline_ms(LANE_LONG));
         if (due == DUE_TICK && actor->tick)
-            run(loop, client, actor->tick, actor->tick_ms);
+            run(loop, client, actor->tick,
+                actor->tick_deadline_ms ? actor->tick_deadline_ms : actor->tick_ms);
         tick_at_ms = actor->tick && actor->tick_ms > 0 ? clock_now_ms() + actor->tick_ms : -1;
     }
 }

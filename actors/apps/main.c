@@ -20,6 +20,7 @@ static bool serve(struct apps *apps, struct fault *fault)
                     (uint32_t)apps->settings->apps_long_threads},
         .tick = apps_settle_tick,
         .tick_ms = 1000,
+        .tick_deadline_ms = 120000,     /* settling may wait for an app to start */
     };
 
     if (!identity_become_role(apps->bus->isekai_user, fault) || !supervised_follow(fault))
