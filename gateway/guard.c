@@ -104,7 +104,11 @@ static bool check_headers(const struct guard_view *view, struct http_headers *ou
     out->count = 0;
     if (view->header_count > GUARD_HEADERS_MAX)
         return fault_set(fault, FAULT_too_long, "more than %d headers", GUARD_HEADERS_MAX);
-    if (view->header_count > 0 && headers[0].name != end_of(view->version) + 2)
+    /* civetweb takes a line that does not begin like a header for the end of them and drops the
+     * rest; without a first header there is no telling. */
+    if (view->header_count == 0)
+        return refuse(fault, "there is no header");
+    if (headers[0].name != end_of(view->version) + 2)
         return refuse(fault, "the request line does not end in CR LF");
     for (uint32_t i = 0; i < view->header_count; i++) {
         bool is_last = i + 1 == view->header_count;

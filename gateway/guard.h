@@ -4,7 +4,8 @@
  * beside Transfer-Encoding, `Content-Length : +14abc`, folded lines and bare line feeds, and it
  * drops every header past the 64th. Behind a proxy that reads such a request otherwise, one
  * request becomes two. Its parser leaves the octets where they were received and only writes
- * NULs over separators, so walking from one piece to the next shows what stood between them.
+ * NULs over separators, so walking from one piece to the next shows what stood between them. Only
+ * whether the request line ended in CR LF or in LF and a blank cannot be told from that.
  *
  * Source:   RFC 9112 sections 2.2, 3, 5, 6; RFC 9110 section 5.5.
  * Borrows:  the view's pointers, all into `buffer`, during the call. Reads nothing outside of it.
