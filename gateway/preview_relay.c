@@ -22,6 +22,7 @@ enum {
     BODY_MS_MAX = 300000,           /* for the caller's whole body */
     SEND_MS_MAX = 30000,            /* for the app to take some of it */
     PIECE_OCTETS = 16384,
+    HELD_OCTETS_MAX = 16384,        /* that civetweb may have received together with the head */
 };
 #define BODY_OCTETS_MAX INT64_C(104857600)
 
@@ -80,6 +81,17 @@ static bool has_answered(const struct relay *self)
     return poll(&app, 1, 0) > 0;
 }
 
+/* Wait until the caller sends more or the app answers. civetweb may hold the first octets of the
+ * body already, of which the socket says nothing: then the read itself must wait. */
+static void await_either(const struct relay *self, int64_t sent, int64_t deadline_ms)
+{
+    struct pollfd ends[] = {{http_socket(self->exchange->http), POLLIN, 0},
+                            {self->app, POLLIN, 0}};
+
+    if (sent >= HELD_OCTETS_MAX)
+        (void) poll(ends, 2, (int)clock_left_ms(deadline_ms));
+}
+
 static bool send_piece(struct relay *self, const char *octets, size_t size)
 {
     int64_t deadline_ms = clock_now_ms() + SEND_MS_MAX;
@@ -100,12 +112,16 @@ static bool send_body(struct relay *self, struct fault *fault)
     bool is_chunked = self->request.framing.body_octets == BODY_CHUNKED;
     int64_t deadline_ms = clock_now_ms() + BODY_MS_MAX, sent = 0;
 
-    while (!http_body_is_read(http) && !has_answered(self)) {
+    while (!http_body_is_read(http)) {
+        await_either(self, sent, deadline_ms);
+        if (has_answered(self))
+            break;
         size_t size = is_chunked ? PIECE_OCTETS : http_readable(http, PIECE_OCTETS);
         int got = http_read(http, self->buffer, size, deadline_ms);
 
         if (got < 0)
-            return fault_set(fault, FAULT_bad_request, "the body is broken or late");
+            return has_answered(self) ||
+                   fault_set(fault, FAULT_bad_request, "the body is broken or late");
         sent += got;
         if (sent > BODY_OCTETS_MAX)
             return fault_set(fault, FAULT_too_large, "the body is larger than %lld octets",
