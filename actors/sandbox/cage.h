@@ -34,7 +34,7 @@ struct cage_spec {
     uint16_t port;
     uid_t uid;                          /* 0: stay who we are */
     int listener, filter;
-    const struct group *group;
+    const struct cage_group *group;
 };
 
 /* An argument vector in one piece of memory. */

@@ -64,13 +64,13 @@ static uint64_t read_keyed(int dir, const char *name, const char *key)
 
 /* ---- making ---- */
 
-static bool refuse(struct fault *fault, const struct group *self, const char *what)
+static bool refuse(struct fault *fault, const struct cage_group *self, const char *what)
 {
     return fault_set(fault, FAULT_internal, "cgroup '%s': %s: %s", self->name, what,
                      strerror(errno));
 }
 
-static bool limit_v2(struct group *self, const struct group_limits *limits, struct fault *fault)
+static bool limit_v2(struct cage_group *self, const struct group_limits *limits, struct fault *fault)
 {
     int dir = self->dirs[0];
 
@@ -82,7 +82,7 @@ static bool limit_v2(struct group *self, const struct group_limits *limits, stru
     return true;
 }
 
-static bool limit_v1(struct group *self, const struct group_limits *limits, struct fault *fault)
+static bool limit_v1(struct cage_group *self, const struct group_limits *limits, struct fault *fault)
 {
     int memory = self->dirs[PLACE_MEMORY];
 
@@ -94,7 +94,7 @@ static bool limit_v1(struct group *self, const struct group_limits *limits, stru
     return true;
 }
 
-bool group_set_cpu(struct group *self, uint64_t cpu_percent, struct fault *fault)
+bool group_set_cpu(struct cage_group *self, uint64_t cpu_percent, struct fault *fault)
 {
     uint64_t quota_us = cpu_percent * CPU_PERIOD_US / 100;
     char text[48];
@@ -110,7 +110,7 @@ bool group_set_cpu(struct group *self, uint64_t cpu_percent, struct fault *fault
            refuse(fault, self, "cpu.cfs_quota_us");
 }
 
-static bool open_dirs(struct group *self, struct fault *fault)
+static bool open_dirs(struct cage_group *self, struct fault *fault)
 {
     for (int place = 0; place < PLACES; place++) {
         int parent = self->of->dirs[place];
@@ -126,9 +126,9 @@ static bool open_dirs(struct group *self, struct fault *fault)
 }
 
 bool group_make(const struct cgroups *of, const char *name, const struct group_limits *limits,
-                struct group *out, struct fault *fault)
+                struct cage_group *out, struct fault *fault)
 {
-    *out = (struct group){.of = of, .dirs = {-1, -1, -1, -1}};
+    *out = (struct cage_group){.of = of, .dirs = {-1, -1, -1, -1}};
     (void) snprintf(out->name, sizeof out->name, "%s", name);
     if (of->kind == CGROUP_NONE)
         return true;
@@ -141,7 +141,7 @@ bool group_make(const struct cgroups *of, const char *name, const struct group_l
     return made;
 }
 
-bool group_doors(const struct group *self, int out[PLACES], size_t *count, struct fault *fault)
+bool group_doors(const struct cage_group *self, int out[PLACES], size_t *count, struct fault *fault)
 {
     bool is_v2 = self->of && self->of->kind == CGROUP_V2;
 
@@ -163,7 +163,7 @@ bool group_doors(const struct group *self, int out[PLACES], size_t *count, struc
 
 /* ---- looking ---- */
 
-void group_read_usage(const struct group *self, struct group_usage *out)
+void group_read_usage(const struct cage_group *self, struct group_usage *out)
 {
     int memory = self->dirs[PLACE_MEMORY], cpu = self->dirs[PLACE_CPU];
     int all = self->dirs[0], account = self->dirs[PLACE_CPUACCT];
@@ -192,7 +192,7 @@ void group_read_usage(const struct group *self, struct group_usage *out)
     };
 }
 
-bool group_is_empty(const struct group *self)
+bool group_is_empty(const struct cage_group *self)
 {
     char text[FILE_OCTETS_MAX];
 
@@ -203,7 +203,7 @@ bool group_is_empty(const struct group *self)
 
 /* ---- ending ---- */
 
-bool group_kill(const struct group *self)
+bool group_kill(const struct cage_group *self)
 {
     char text[FILE_OCTETS_MAX];
     char *at = text;
@@ -225,7 +225,7 @@ bool group_kill(const struct group *self)
     return group_is_empty(self);
 }
 
-bool group_remove(struct group *self)
+bool group_remove(struct cage_group *self)
 {
     bool gone = true;
 

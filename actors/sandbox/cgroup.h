@@ -5,7 +5,7 @@
  * of one data directory are children of one directory, isekai-TAG, so that what an
  * earlier life left can be told from what others own.
  *
- * Owns:     struct cgroups owns descriptors of our directories, struct group of one cage's;
+ * Owns:     struct cgroups owns descriptors of our directories, struct cage_group of one cage's;
  *           cgroups_close() and group_remove() give them back. A zeroed group is none.
  * Units:    octets, microseconds; cpu_percent 100 is one core.
  * Fails as: internal.
@@ -49,7 +49,7 @@ void cgroups_remove(struct cgroups *self);
 
 struct group_limits { uint64_t memory_bytes, cpu_percent, pids; };
 
-struct group {
+struct cage_group {
     const struct cgroups *of;   /* NULL: none */
     char name[GROUP_NAME_SIZE];
     int dirs[PLACES];
@@ -62,18 +62,18 @@ struct group_usage {
 };
 
 bool group_make(const struct cgroups *of, const char *name, const struct group_limits *limits,
-                struct group *out, struct fault *fault);
-bool group_set_cpu(struct group *self, uint64_t cpu_percent, struct fault *fault);
-void group_read_usage(const struct group *self, struct group_usage *out);
+                struct cage_group *out, struct fault *fault);
+bool group_set_cpu(struct cage_group *self, uint64_t cpu_percent, struct fault *fault);
+void group_read_usage(const struct cage_group *self, struct group_usage *out);
 
 /* Descriptors into which a process writes "0" to join (version 1), or of the directory for
  * clone3 (version 2, one). The caller closes them. */
-bool group_doors(const struct group *self, int out[PLACES], size_t *count, struct fault *fault);
+bool group_doors(const struct cage_group *self, int out[PLACES], size_t *count, struct fault *fault);
 
 /* Send SIGKILL to all in it; true when there is nobody left. */
-bool group_kill(const struct group *self);
-bool group_is_empty(const struct group *self);
+bool group_kill(const struct cage_group *self);
+bool group_is_empty(const struct cage_group *self);
 /* False while the kernel still holds it; try again later. */
-bool group_remove(struct group *self);
+bool group_remove(struct cage_group *self);
 
 #endif

@@ -279,7 +279,7 @@ void cgroups_remove(struct cgroups *self)
 static bool sweep_group(struct cgroups *self, const char *name, int64_t deadline_ms,
                         struct fault *fault)
 {
-    struct group group = {.of = self, .dirs = {-1, -1, -1, -1}};
+    struct cage_group group = {.of = self, .dirs = {-1, -1, -1, -1}};
 
     (void) snprintf(group.name, sizeof group.name, "%.*s", GROUP_NAME_SIZE - 1, name);
     for (int place = 0; place < PLACES; place++)

@@ -61,7 +61,8 @@ void run_move(struct supervisor *self, struct cage *cage, enum cage_event event)
 
 static void send_stop(struct cage *cage)
 {
-    struct init_order order = {INIT_STOP};
+    uint64_t half_ms = cage->plan.limits.stop_timeout_ms / 2;
+    struct init_order order = {INIT_STOP, half_ms < ANSWERS_MS ? (uint32_t)half_ms : ANSWERS_MS};
 
     (void) send(cage->process.control, &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

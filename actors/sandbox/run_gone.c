@@ -160,6 +160,14 @@ static void discard_copies(struct supervisor *self, struct cage *cage)
     sweeper_wake(self->parts.sweeper);
 }
 
+static void drop_descriptors(struct cage *cage)
+{
+    probe_drop(&cage->probe);
+    cage_process_drop(&cage->process);
+    fd_drop(&cage->init);
+}
+
+/* Whoever waits hears of it last, when nothing is left. */
 static void finish(struct supervisor *self, struct cage *cage, const struct verdict *verdict)
 {
     run_drain_logs(self, cage);
@@ -180,6 +188,7 @@ static void finish(struct supervisor *self, struct cage *cage, const struct verd
     if (cage->plan.role == RUN_SERVES && !cage->keep_door)
         door_close(&cage->hosted->door, &self->doors);
     hosted_release(self, cage->hosted);
+    drop_descriptors(cage);
     answer_starter(self, cage, verdict);
     answer_enders(self, cage, verdict);
 }
@@ -195,14 +204,6 @@ bool run_try_clear(struct supervisor *self, struct cage *cage)
     return true;
 }
 
-void run_bury(struct supervisor *self, struct cage *cage)
-{
-    (void) self;
-    probe_drop(&cage->probe);
-    cage_process_drop(&cage->process);
-    fd_drop(&cage->init);
-    free(cage);
-}
 
 /* ---- reports ---- */
 

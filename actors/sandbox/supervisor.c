@@ -294,7 +294,7 @@ static void bury_the_gone(struct supervisor *self)
         }
         *at = cage->next;
         self->cage_count--;
-        run_bury(self, cage);
+        free(cage);
     }
 }
 

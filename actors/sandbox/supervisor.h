@@ -32,6 +32,7 @@ enum {
     EVICT_IDLE_MS = 5000,           /* an app idle for less is not put to sleep for another */
     SETTLE_MS = 2000,               /* between a start's answer and the report of its end: whoever
                                      * asked for the start writes it down first */
+    ANSWERS_MS = 1000,              /* of the time to stop: for answers that are under way */
     KILL_AGAIN_MS = 20,
     LOG_LINES_TOLD = 50,            /* of an app that did not come up */
 };

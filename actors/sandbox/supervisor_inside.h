@@ -59,7 +59,7 @@ struct cage {
     enum cage_state state;
     struct cage_process process;
     int init;                       /* pidfd of isekai-init; -1 until it reported */
-    struct group group;
+    struct cage_group group;
     struct door door;               /* a trial's own */
     struct probe probe;
     enum end_reason asked;
@@ -125,7 +125,6 @@ void run_drain_logs(struct supervisor *self, struct cage *cage);
 
 /* run_gone.c: what is left to do when one is gone */
 bool run_try_clear(struct supervisor *self, struct cage *cage);
-void run_bury(struct supervisor *self, struct cage *cage);
 
 /* Somebody has asked for the app's end meanwhile: reports not yet sent must not call it an error. */
 void reports_settle(struct supervisor *self, const char *app_id);

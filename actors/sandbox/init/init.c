@@ -39,6 +39,7 @@ struct init {
     char lifeline, control;             /* only their addresses are used, as names of events */
     pid_t app;
     struct relay *relay;
+    int64_t stop_by_ms;                 /* 0: nobody wants it to end, or SIGTERM was sent */
     bool app_ended;
     int64_t end_by_ms;
     uint64_t octets_reported;
@@ -179,9 +180,18 @@ static void reap(struct init *self)
             app_exited(self, status);
 }
 
-static void stop_app(struct init *self)
+static void stop_app(struct init *self, uint32_t within_ms)
 {
     relay_refuse_new(self->relay);
+    self->stop_by_ms = now_ms() + within_ms;
+}
+
+/* Whoever has asked gets an answer, if the app is quick enough. */
+static void stop_when_answered(struct init *self, int64_t now)
+{
+    if (self->stop_by_ms == 0 || (now < self->stop_by_ms && !relay_is_answered(self->relay)))
+        return;
+    self->stop_by_ms = 0;
     if (!self->app_ended)
         (void) kill(self->app, SIGTERM);
 }
@@ -194,7 +204,7 @@ static void handle_signals(struct init *self)
         if (info.ssi_signo == SIGCHLD)
             reap(self);
         else if (info.ssi_pid == 0)         /* from outside the cage */
-            stop_app(self);
+            stop_app(self, 0);
     }
 }
 
@@ -206,7 +216,7 @@ static void handle_orders(struct init *self)
     if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
         _exit(EXIT_SUCCESS);                /* the sandbox is gone */
     if (size == sizeof order && order.kind == INIT_STOP)
-        stop_app(self);
+        stop_app(self, order.value);
 }
 
 static void dispatch(struct init *self, const struct epoll_event *event)
@@ -236,6 +246,8 @@ static int wait_ms(const struct init *self, int64_t now)
 
     if (relay_octets(self->relay) != self->octets_reported && self->report_at_ms < next)
         next = self->report_at_ms;
+    if (self->stop_by_ms && self->stop_by_ms < next)
+        next = self->stop_by_ms;
     if (self->app_ended && self->end_by_ms < next)
         next = self->end_by_ms;
     if (next == INT64_MAX)
@@ -255,6 +267,7 @@ static void run(struct init *self)
         now = now_ms();
         relay_tick(self->relay, now);
         report_activity(self, now);
+        stop_when_answered(self, now);
     }
 }
 

@@ -25,8 +25,11 @@ enum init_report_kind {
 };
 struct init_report { uint32_t kind; int32_t value; };
 
-enum init_order_kind { INIT_STOP = 1 };     /* take no more connections, SIGTERM to the app */
-struct init_order { uint32_t kind; };
+enum init_order_kind {
+    INIT_STOP = 1               /* take no more connections; SIGTERM to the app once those there are
+                                 * have their answers, after value ms at the latest */
+};
+struct init_order { uint32_t kind; uint32_t value; };
 
 /* argv[1..] of isekai-init, before the app's own argv. */
 enum init_argument {

@@ -29,6 +29,7 @@ struct connection {
     struct connection *next;
     struct relay *relay;
     enum phase phase;
+    bool asked;                 /* nothing came from the app since it came to it: it may answer */
     int64_t held_until_ms;
     struct end client, app;
 };
@@ -165,6 +166,8 @@ static void take(struct end *from)
         connection_end(from->of);
         return;
     }
+    if (size > 0)
+        from->of->asked = from == &from->of->client;
     if (size == 0) {
         from->read_ended = true;
         pass_end(from);
@@ -267,6 +270,7 @@ static void accept_one(struct relay *relay, int64_t now_ms)
     *connection = (struct connection){
         .relay = relay,
         .phase = HELD,
+        .asked = true,
         .held_until_ms = now_ms + (relay->listened ? RELAY_HOLD_LATER_MS : relay->hold_ms),
         .client = {.of = connection, .fd = fd},
         .app = {.of = connection, .fd = -1},
@@ -385,6 +389,16 @@ void relay_finish(struct relay *self)
 bool relay_is_idle(const struct relay *self)
 {
     return self->count == 0;
+}
+
+bool relay_is_answered(const struct relay *self)
+{
+    for (const struct connection *connection = self->first; connection;
+         connection = connection->next)
+        if (is_waiting(connection) || (connection->phase == OPEN &&
+                                       (connection->asked || connection->client.waiting)))
+            return false;
+    return true;
 }
 
 uint64_t relay_octets(const struct relay *self)

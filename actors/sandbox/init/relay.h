@@ -35,6 +35,7 @@ int64_t relay_next_ms(const struct relay *self);        /* when to tick again; I
 void relay_refuse_new(struct relay *self);              /* leaves them in the backlog */
 void relay_finish(struct relay *self);          /* the app has ended: deliver what it said */
 bool relay_is_idle(const struct relay *self);           /* no connection is open */
+bool relay_is_answered(const struct relay *self);       /* nobody waits for the app's next octets */
 uint64_t relay_octets(const struct relay *self);        /* carried so far, both ways */
 
 #endif
