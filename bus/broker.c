@@ -274,6 +274,7 @@ bool broker_run(struct broker *self, struct fault *fault)
              self->instance);
     look_at_monitor(self);
     while (goes_on) {
+        self->counts.turns++;
         take_messages(self);
         look_at_clock(self);
         services_dispatch(self);

@@ -48,6 +48,7 @@ enum {
 
 /* name, what it counts */
 #define BROKER_COUNTERS(X)                                              \
+    X(turns,       "Turns of the loop; each reads what has come")        \
     X(received,    "Messages read")                                     \
     X(broken,      "Messages that were none of MDP, or out of turn")    \
     X(requests,    "Requests of clients")                               \

@@ -58,7 +58,7 @@ static void test_a_silent_idle_worker_is_removed(void **state)
     assert_int_equal(heard.count, 2);
     assert_frame(&heard, 1, T("\6"));
     heard_drop(&heard);
-    zmq_close(worker);
+    peer_close(worker);
 }
 
 /* Until the broker has read one message more than our own questions. */
@@ -81,7 +81,7 @@ static void test_heartbeats_keep_it(void **state)
         await_one_more(before);
     }
     assert_true(bed_serves(&bed, T("echo")));
-    zmq_close(worker);
+    peer_close(worker);
 }
 
 static void hear_beat(void *worker, uint32_t at, struct text protocol, struct text command)
@@ -111,9 +111,9 @@ static void test_idle_and_busy_workers_get_heartbeats(void **state)
         hear_beat(busy, 0, T("MDPW02"), T("\5"));
     }
     heard_drop(&held);
-    zmq_close(idle);
-    zmq_close(busy);
-    zmq_close(client);
+    peer_close(idle);
+    peer_close(busy);
+    peer_close(client);
 }
 
 /* A Guide-style worker has one thread: while it works it cannot beat. */
@@ -133,8 +133,8 @@ static void test_a_silent_busy_worker_stays(void **state)
     hear(client, &heard);
     assert_frame(&heard, FINAL_BODY, T("at last"));
     heard_drop(&heard);
-    zmq_close(worker);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(client);
 }
 
 /* ---- the end of a connection ---- */
@@ -145,7 +145,7 @@ static void test_an_idle_worker_that_closes_is_gone(void **state)
 
     (void)state;
     bed_await_service(&bed, T("echo"), true);
-    zmq_close(worker);
+    peer_close(worker);
     bed_await_service(&bed, T("echo"), false);
 }
 
@@ -158,9 +158,9 @@ static void test_its_request_ends_unavailable(void **state)
     SAY(client, T("MDPC02"), T("\1"), T("echo"), ASK("\x05"));
     hear_command(worker, &heard);
     heard_drop(&heard);
-    zmq_close(worker);
+    peer_close(worker);
     hear_failure(client, 5, "unavailable");
-    zmq_close(client);
+    peer_close(client);
 }
 
 #define RETRY T("\x82\xa5" "retry\xc3\xaatimeLeftMs\xcd\x27\x10")
@@ -177,7 +177,7 @@ static void test_one_that_may_is_sent_again(void **state)
         hear_command(worker, &heard);
         assert_frame(&heard, 5, ASK("\x05"));
         heard_drop(&heard);
-        zmq_close(worker);
+        peer_close(worker);
     }
     void *worker = worker_02(&bed, T("echo"), OURS_16);
     hear_command(worker, &heard);
@@ -188,8 +188,8 @@ static void test_one_that_may_is_sent_again(void **state)
     assert_frame(&heard, FINAL_BODY, T("third time lucky"));
     heard_drop(&heard);
     assert_int_equal(bed_count(&bed, "broker.resent"), 2);
-    zmq_close(worker);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(client);
 }
 
 static void test_but_not_for_ever(void **state)
@@ -203,10 +203,10 @@ static void test_but_not_for_ever(void **state)
         void *worker = worker_02(&bed, T("echo"), OURS_16);
         hear_command(worker, &heard);
         heard_drop(&heard);
-        zmq_close(worker);
+        peer_close(worker);
     }
     hear_failure(client, 5, "unavailable");
-    zmq_close(client);
+    peer_close(client);
 }
 
 static void test_and_not_after_a_partial(void **state)
@@ -222,9 +222,9 @@ static void test_and_not_after_a_partial(void **state)
     hear(client, &heard);
     assert_frame(&heard, FINAL_BODY, T("half"));
     heard_drop(&heard);
-    zmq_close(worker);
+    peer_close(worker);
     hear_failure(client, 5, "unavailable");
-    zmq_close(client);
+    peer_close(client);
 }
 
 /* The other worker of the service gets what the dead one held, in the old order. */
@@ -243,7 +243,7 @@ static void test_the_living_take_over(void **state)
     }
     void *living = worker_02(&bed, T("echo"), OURS_16);
     bed_await_service(&bed, T("echo"), true);
-    zmq_close(dying);
+    peer_close(dying);
     for (char i = 1; i < 4; i++) {
         hear_command(living, &heard);
         assert_int_equal(heard_frame(&heard, 5).at[2], i);
@@ -252,8 +252,8 @@ static void test_the_living_take_over(void **state)
         hear(client, &heard);
         heard_drop(&heard);
     }
-    zmq_close(living);
-    zmq_close(client);
+    peer_close(living);
+    peer_close(client);
 }
 
 /* ---- leaving ---- */
@@ -270,8 +270,8 @@ static void test_a_plain_worker_leaves(void **state)
     hear_failure(client, 5, "unavailable");
     assert_false(bed_serves(&bed, T("echo")));
     heard_drop(&heard);
-    zmq_close(worker);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(client);
 }
 
 /* A worker of ours drains: no more requests, but what it holds still counts. */
@@ -296,9 +296,9 @@ static void test_one_of_ours_drains(void **state)
     assert_frame(&heard, 5, ASK("\x06"));
     heard_drop(&heard);
     heard_drop(&held);
-    zmq_close(worker);
-    zmq_close(next);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(next);
+    peer_close(client);
 }
 
 /* ---- a process that freezes: only the heartbeats below MDP can tell ---- */
@@ -339,7 +339,7 @@ static void test_a_frozen_worker_is_found_out(void **state)
     heard_drop(&heard);
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    zmq_close(client);
+    peer_close(client);
 }
 
 /* ---- the broker itself ends ---- */
@@ -363,8 +363,8 @@ static void test_the_broker_says_good_bye(void **state)
     hear_command(worker, &heard);
     assert_frame(&heard, 1, T("\6"));
     heard_drop(&heard);
-    zmq_close(worker);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(client);
 }
 
 int main(int argc, char **argv)

@@ -74,7 +74,7 @@ static void test_what_is_no_mdp_is_dropped(void **state)
     SAY(client, T("MDPC02"), T("\1\1"), T("echo"), T("x"));
     settle(client);
     assert_int_equal(bed_count(&bed, "broker.broken"), 11);
-    zmq_close(client);
+    peer_close(client);
 }
 
 static void test_a_peer_keeps_its_version_and_its_side(void **state)
@@ -88,7 +88,7 @@ static void test_a_peer_keeps_its_version_and_its_side(void **state)
     settle(client);
     assert_int_equal(bed_count(&bed, "broker.broken"), 2);
     assert_false(bed_serves(&bed, T("echo")));
-    zmq_close(client);
+    peer_close(client);
 }
 
 static void test_bad_requests_are_told_why(void **state)
@@ -115,7 +115,7 @@ static void test_bad_requests_are_told_why(void **state)
     frames[59] = (struct text){NULL, 0};
     say_frames(client, frames);
     hear_failure(client, 0, "too_large");
-    zmq_close(client);
+    peer_close(client);
 }
 
 /* A frame over the bound: libzmq cuts the connection; others notice nothing. */
@@ -128,8 +128,8 @@ static void test_a_huge_frame_cuts_its_own_connection_only(void **state)
     settle(other);
     SAY(client, T("MDPC02"), T("\1"), T("echo"), ((struct text){huge, sizeof huge}));
     settle(other);
-    zmq_close(client);
-    zmq_close(other);
+    peer_close(client);
+    peer_close(other);
 }
 
 static void test_the_broker_answers_for_itself_only_what_it_knows(void **state)
@@ -146,7 +146,7 @@ static void test_the_broker_answers_for_itself_only_what_it_knows(void **state)
     SAY(client, T("MDPC02"), T("\1"), T("broker"),
         T("\x94\x00\x09\xac" "isekai.stats\x91\x81\xa1x\x01"));
     hear_failure(client, 9, "malformed");
-    zmq_close(client);
+    peer_close(client);
 }
 
 /* ---- workers ---- */
@@ -173,7 +173,7 @@ static void test_ready_that_is_refused(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         void *worker = worker_02(&bed, rows[i].name, rows[i].words);
         hear_disconnect(worker);
-        zmq_close(worker);
+        peer_close(worker);
     }
     assert_false(bed_serves(&bed, T("echo")));
     assert_int_equal(bed_count(&bed, "broker.registered"), 0);
@@ -197,9 +197,9 @@ static void test_words_out_of_turn(void **state)
     hear_disconnect(numb);
     assert_false(bed_serves(&bed, T("echo")));
     assert_false(bed_serves(&bed, T("numb")));
-    zmq_close(stranger);
-    zmq_close(worker);
-    zmq_close(numb);
+    peer_close(stranger);
+    peer_close(worker);
+    peer_close(numb);
 }
 
 /* Only the worker that holds a request may answer it, whatever another one knows. */
@@ -227,9 +227,9 @@ static void test_a_stolen_address_is_worth_nothing(void **state)
         assert_true(tries < 10000);
     settle(client);
     heard_drop(&request);
-    zmq_close(worker);
-    zmq_close(thief);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(thief);
+    peer_close(client);
 }
 
 static void test_a_broken_answer_ends_its_worker(void **state)
@@ -248,8 +248,8 @@ static void test_a_broken_answer_ends_its_worker(void **state)
         hear_disconnect(worker);
         hear_failure(client, 5, "unavailable");
         heard_drop(&request);
-        zmq_close(worker);
-        zmq_close(client);
+        peer_close(worker);
+        peer_close(client);
     }
 }
 
@@ -281,8 +281,8 @@ static void test_random_frames(void **state)
     }
     settle(client);
     for (int p = 0; p < PEERS; p++)
-        zmq_close(peers[p]);
-    zmq_close(client);
+        peer_close(peers[p]);
+    peer_close(client);
 }
 
 /* ---- endpoints ---- */
@@ -325,7 +325,7 @@ static void test_one_broker_for_an_endpoint(void **state)
     settle(client);         /* and the first one serves on */
     assert_int_equal(stat(bed.endpoint + 6, &about), 0);
     assert_int_equal(about.st_mode & 07777, 0660);
-    zmq_close(client);
+    peer_close(client);
 }
 
 /* What kill -9 leaves: a socket file nobody listens on, and a lock file nobody holds. */

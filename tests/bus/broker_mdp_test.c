@@ -46,8 +46,8 @@ static void test_guide_client_and_worker(void **state)
     assert_frame(&heard, 1, T("echo"));
     assert_frame(&heard, 2, T("good day"));
     heard_drop(&heard);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 static void test_02_client_and_worker_with_partials(void **state)
@@ -77,8 +77,8 @@ static void test_02_client_and_worker_with_partials(void **state)
     assert_frame(&heard, 1, T("\3"));
     assert_frame(&heard, 3, T("whole"));
     heard_drop(&heard);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 static void test_01_client_and_02_worker(void **state)
@@ -97,8 +97,8 @@ static void test_01_client_and_02_worker(void **state)
     hear(client, &heard);               /* a PARTIAL is nothing that 0.1 knows */
     assert_frame(&heard, 2, T("whole"));
     heard_drop(&heard);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 static void test_02_client_and_01_worker(void **state)
@@ -117,8 +117,8 @@ static void test_02_client_and_01_worker(void **state)
     assert_frame(&heard, 1, T("\3"));
     assert_frame(&heard, FINAL_BODY, T("good day"));
     heard_drop(&heard);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 /* The Guide's asynchronous client is a DEALER that sends the empty frame itself. */
@@ -138,8 +138,8 @@ static void test_dealer_with_delimiter(void **state)
     assert_frame(&heard, 1, T("MDPC01"));
     assert_frame(&heard, 3, T("good day"));
     heard_drop(&heard);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 static void assert_mmi(void *client, struct text name, struct text body, struct text status)
@@ -168,9 +168,9 @@ static void test_mmi(void **state)
     assert_mmi(client, T("mmi.discover"), T("echo"), T("501"));
     assert_mmi(client, T("mmi."), T("echo"), T("501"));
     heard_drop(&request);
-    zmq_close(client);
-    zmq_close(asker);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(asker);
+    peer_close(worker);
 }
 
 /* Four requests of one client lie in one worker's hands at once, and each answer finds its own. */
@@ -199,8 +199,8 @@ static void test_credit(void **state)
     hear_command(worker, &heard);
     assert_int_equal(*heard_frame(&heard, heard.count - 1).at, 'd');
     heard_drop(&heard);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 static void read_header(const struct heard *request, struct arena *arena, struct header *out)
@@ -238,8 +238,8 @@ static void test_a_worker_of_ours_gets_a_header(void **state)
     assert_frame(&heard, 5, ASK("\x07"));
     heard_drop(&heard);
     arena_free(arena);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 /* A client cannot say who it is; and what it waited is taken off its time. */
@@ -269,8 +269,8 @@ static void test_header_is_rewritten(void **state)
     assert_true(text_is(header.principal->user, "ann"));
     heard_drop(&heard);
     arena_free(arena);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 static void test_a_foreign_worker_gets_the_frames_untouched(void **state)
@@ -285,8 +285,8 @@ static void test_a_foreign_worker_gets_the_frames_untouched(void **state)
     assert_frame(&heard, 4, T("\x81\xa6" "caller\xc0"));
     assert_frame(&heard, 5, ASK("\x07"));
     heard_drop(&heard);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 /* What is no header stays where it was, behind the broker's own: the actor refuses it. */
@@ -306,8 +306,8 @@ static void test_what_is_no_header_is_not_repaired(void **state)
     assert_frame(&heard, 5, T("\x82\xa6" "caller"));
     heard_drop(&heard);
     arena_free(arena);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 static void test_ten_thousand_through(void **state)
@@ -338,8 +338,8 @@ static void test_ten_thousand_through(void **state)
     }
     assert_int_equal(bed_count(&bed, "broker.answered"), REQUESTS);
     assert_int_equal(bed_count(&bed, "broker.undelivered"), 0);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
 }
 
 int main(void)

@@ -39,7 +39,7 @@ static void *busy_worker(struct text service, struct heard *held)
     SAY(client, T("MDPC02"), T("\1"), service,
         T("\x81\xaatimeLeftMs\xce\x05\x00\x00\x00"), T("first"));
     hear_command(worker, held);
-    zmq_close(client);
+    peer_close(client);
     return worker;
 }
 
@@ -71,8 +71,8 @@ static void test_messages_of_a_service_are_bounded(void **state)
     ask(client, T("echo"), 5, T(""));
     settle(client);
     heard_drop(&held);
-    zmq_close(worker);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(client);
     bed_end(&bed);
 }
 
@@ -94,9 +94,9 @@ static void test_octets_of_a_service_are_bounded(void **state)
     ask(clients[0], T("echo"), 5, T("small"));
     settle(clients[0]);
     heard_drop(&held);
-    zmq_close(worker);
-    zmq_close(clients[0]);
-    zmq_close(clients[1]);
+    peer_close(worker);
+    peer_close(clients[0]);
+    peer_close(clients[1]);
     bed_end(&bed);
 }
 
@@ -115,9 +115,9 @@ static void test_octets_of_a_caller_are_bounded(void **state)
     ask(modest, T("echo"), 3, ((struct text){large, sizeof large}));
     settle(modest);
     heard_drop(&held);
-    zmq_close(worker);
-    zmq_close(greedy);
-    zmq_close(modest);
+    peer_close(worker);
+    peer_close(greedy);
+    peer_close(modest);
     bed_end(&bed);
 }
 
@@ -145,9 +145,9 @@ static void test_unknown_names_take_no_room_from_known_ones(void **state)
     ask(client, names[3], 5, T(""));                        /* and has left the common room */
     settle(client);
     heard_drop(&held);
-    zmq_close(worker);
-    zmq_close(late);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(late);
+    peer_close(client);
     bed_end(&bed);
 }
 
@@ -183,9 +183,9 @@ static void test_connections_take_turns(void **state)
         order[i] = serve_one(worker);
     assert_string_equal(order, "abaaa");
     heard_drop(&held);
-    zmq_close(worker);
-    zmq_close(many);
-    zmq_close(few);
+    peer_close(worker);
+    peer_close(many);
+    peer_close(few);
     bed_end(&bed);
 }
 
@@ -208,8 +208,8 @@ static void test_principals_of_one_connection_take_turns(void **state)
         order[i] = serve_one(worker);
     assert_string_equal(order, "abaaa");
     heard_drop(&held);
-    zmq_close(worker);
-    zmq_close(gateway);
+    peer_close(worker);
+    peer_close(gateway);
     bed_end(&bed);
 }
 
@@ -228,7 +228,7 @@ static void test_without_worker_it_waits_its_time(void **state)
     settle(client);                             /* not yet */
     bed_advance_ms(&bed, 1000);
     assert_true(hear_failure(client, 3, "unavailable") > 0);
-    zmq_close(client);
+    peer_close(client);
     bed_end(&bed);
 }
 
@@ -247,8 +247,8 @@ static void test_a_worker_in_time_gets_it(void **state)
     hear(client, &heard);
     assert_frame(&heard, FINAL_BODY, T("done"));
     heard_drop(&heard);
-    zmq_close(client);
-    zmq_close(worker);
+    peer_close(client);
+    peer_close(worker);
     bed_end(&bed);
 }
 
@@ -279,8 +279,8 @@ static void test_out_of_time_while_it_waits(void **state)
     bed_advance_ms(&bed, 200);
     (void) hear_failure(client, 4, "timed_out");
     heard_drop(&held);
-    zmq_close(worker);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(client);
     bed_end(&bed);
 }
 
@@ -307,8 +307,8 @@ static void test_out_of_time_in_the_hands_of_ours(void **state)
     assert_frame(&heard, FINAL_BODY, T("in time"));
     heard_drop(&heard);
     heard_drop(&late);
-    zmq_close(worker);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(client);
     bed_end(&bed);
 }
 
@@ -329,8 +329,8 @@ static void test_out_of_time_in_the_hands_of_a_plain_worker(void **state)
     assert_false(bed_serves(&bed, T("echo")));
     heard_drop(&heard);
     heard_drop(&held);
-    zmq_close(worker);
-    zmq_close(client);
+    peer_close(worker);
+    peer_close(client);
     bed_end(&bed);
 }
 

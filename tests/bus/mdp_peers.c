@@ -17,6 +17,7 @@
 enum { PATIENCE_MS = 10000 };
 
 static _Atomic int64_t test_now_us = 1000000000;
+static int open_sockets;
 
 static int64_t read_test_clock(void)
 {
@@ -48,6 +49,7 @@ void bed_begin(struct bed *self, const struct broker_options *options)
     log_begin("test", LOG_ERROR);
     clock_set_source_for_test(read_test_clock);
     *self = (struct bed){.served = false};
+    open_sockets = 0;
     if (options)
         self->options = *options;
     else
@@ -70,7 +72,8 @@ void bed_end(struct bed *self)
     pthread_join(self->thread, NULL);
     assert_true(self->served);
     broker_free(self->broker);
-    zmq_ctx_term(self->context);
+    if (open_sockets == 0)
+        zmq_ctx_term(self->context);
     clock_set_source_for_test(NULL);
     /* Socket and lock are gone, so the directory is empty. */
     assert_int_equal(rmdir(self->directory), 0);
@@ -90,6 +93,7 @@ static void *peer(void *context, int type, struct bed *self)
     zmq_setsockopt(socket, ZMQ_SNDHWM, &hwm, sizeof hwm);
     zmq_setsockopt(socket, ZMQ_RCVHWM, &hwm, sizeof hwm);
     assert_int_equal(zmq_connect(socket, self->endpoint), 0);
+    open_sockets++;
     return socket;
 }
 
@@ -103,9 +107,10 @@ void *peer_req(struct bed *self)
     return peer(self->context, ZMQ_REQ, self);
 }
 
-void *peer_dealer_in(void *context, struct bed *self)
+void peer_close(void *socket)
 {
-    return peer(context, ZMQ_DEALER, self);
+    assert_int_equal(zmq_close(socket), 0);
+    open_sockets--;
 }
 
 void say_frames(void *socket, const struct text *frames)
@@ -247,20 +252,7 @@ static void ask_broker(struct bed *self, const char *method, struct heard *out)
     SAY(socket, T("MDPC02"), T("\1"), T("broker"), ((struct text){body.data, body.size}));
     msgpack_sbuffer_destroy(&body);
     hear(socket, out);
-    zmq_close(socket);
-}
-
-/* The first ping wakes the broker, which then reads the new time; the second is answered after it
- * was acted upon. */
-void bed_advance_ms(struct bed *self, int64_t ms)
-{
-    struct heard heard;
-
-    atomic_fetch_add(&test_now_us, ms * 1000);
-    for (int i = 0; i < 2; i++) {
-        ask_broker(self, "isekai.ping", &heard);
-        heard_drop(&heard);
-    }
+    peer_close(socket);
 }
 
 bool bed_serves(struct bed *self, struct text service)
@@ -272,7 +264,7 @@ bool bed_serves(struct bed *self, struct text service)
     hear(socket, &heard);
     bool is_served = text_is(heard_frame(&heard, FINAL_BODY), "200");
     heard_drop(&heard);
-    zmq_close(socket);
+    peer_close(socket);
     return is_served;
 }
 
@@ -306,4 +298,13 @@ uint64_t bed_count(struct bed *self, const char *row)
     heard_drop(&heard);
     arena_free(arena);
     return count;
+}
+
+/* A turn reads the clock before it begins: the next but one is over when it has acted upon it. */
+void bed_advance_ms(struct bed *self, int64_t ms)
+{
+    atomic_fetch_add(&test_now_us, ms * 1000);
+    uint64_t turn = bed_count(self, "broker.turns");
+    for (int tries = 0; bed_count(self, "broker.turns") < turn + 2; tries++)
+        assert_true(tries < 10000);
 }

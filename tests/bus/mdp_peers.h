@@ -3,6 +3,7 @@
  * Time stands still: the broker's clock moves only by bed_advance_ms(), so that no test waits.
  *
  * Owns:     bed_end() stops the broker and removes the directory; sockets are closed by their test.
+ *           A test that failed leaves some open; then bed_end() does not wait for them.
  * Fails as: an assertion of cmocka. A wait for an answer ends after ten real seconds.
  */
 #ifndef ISEKAI_TESTS_BUS_MDP_PEERS_H
@@ -41,7 +42,7 @@ void bed_await_service(struct bed *self, struct text service, bool is_served);
 
 void *peer_dealer(struct bed *self);
 void *peer_req(struct bed *self);
-void *peer_dealer_in(void *context, struct bed *self);
+void peer_close(void *socket);
 
 /* One message; the last text is {NULL, 0}. */
 void say_frames(void *socket, const struct text *frames);
