@@ -108,8 +108,7 @@ static void cancel_calls(struct loop *self)
 {
     uint64_t one = 1;
 
-    if (atomic_exchange(&self->is_cancelled, true))
-        return;
+    atomic_store(&self->is_cancelled, true);
     log_line(LOG_WARN, NULL, "calls_cancelled under_way=%u", self->under_way);
     if (write(self->cancel_fd, &one, sizeof one) < 0)
         log_line(LOG_ERROR, NULL, "cancel_failed");
@@ -206,23 +205,6 @@ static void plan_registrations(struct loop *self)
     }
 }
 
-static bool begin_crews(struct loop *self, struct fault *fault)
-{
-    for (int lane = 0; lane < LANES; lane++) {
-        if (self->crews[lane].thread_count == 0 || crew_begin(&self->crews[lane], fault))
-            continue;
-        self->crews[lane].thread_count = 0;
-        while (lane-- > 0) {
-            if (self->crews[lane].thread_count == 0)
-                continue;
-            crew_end(&self->crews[lane]);
-            crew_drop(&self->crews[lane]);
-        }
-        return false;
-    }
-    return true;
-}
-
 static void drop_crews(struct loop *self)
 {
     for (int lane = 0; lane < LANES; lane++) {
@@ -231,6 +213,19 @@ static void drop_crews(struct loop *self)
         crew_end(&self->crews[lane]);
         crew_drop(&self->crews[lane]);
     }
+}
+
+static bool begin_crews(struct loop *self, struct fault *fault)
+{
+    for (int lane = 0; lane < LANES; lane++) {
+        if (self->crews[lane].thread_count == 0 || crew_begin(&self->crews[lane], fault))
+            continue;
+        for (int rest = lane; rest < LANES; rest++)
+            self->crews[rest].thread_count = 0;     /* never begun */
+        drop_crews(self);
+        return false;
+    }
+    return true;
 }
 
 static bool begin_threads(struct loop *self, struct fault *fault)

@@ -12,8 +12,9 @@
  *           has its own worker threads; handlers of several threads run at once, so `self` is
  *           shared and must say how it is locked.
  * Fails as: actor_run() returns false when it could not begin (endpoint, identity); after that it
- *           serves until SIGTERM or SIGINT, drains (takes no new requests, ends what it has
- *           within the drain time) and returns true.
+ *           serves until SIGTERM, SIGINT or isekai.drain, drains (takes no new requests, ends what
+ *           it has within 5 s) and returns true. Handlers that are stuck even then make it
+ *           return false, timed_out, without `stopping`: they still use what main made.
  */
 #ifndef ISEKAI_BUS_ACTOR_H
 #define ISEKAI_BUS_ACTOR_H
@@ -35,8 +36,8 @@ struct actor {
     uint32_t threads[LANES];                /* 0: one */
     uint32_t credit;                        /* requests held per lane beyond its threads; 0: 16 */
 
-    /* All may be NULL. Run on a thread of their own, the control thread, every tick_ms (with
-     * a call whose deadline is the tick's), so that they may ask other actors. */
+    /* All may be NULL. Run on a thread of their own, the control thread, every tick_ms from
+     * `started` on (with a call whose deadline is the tick's), so that they may ask others. */
     void (*tick)(struct call *call, void *self);
     uint32_t tick_ms;
     uint32_t tick_deadline_ms;      /* how long one tick may take; 0: tick_ms */
@@ -60,12 +61,13 @@ int64_t       call_deadline_ms(const struct call *call);
 const char   *call_request_id(const struct call *call);         /* never NULL */
 const char   *call_idempotency_key(const struct call *call);    /* NULL: none */
 const char   *call_instance(const struct call *call);           /* this process's name on the bus */
-const char   *call_user(const struct call *call);   /* the principal's user, else the caller's name */
+const char   *call_user(const struct call *call);   /* the principal's user, or the caller's name */
 bool          call_is_admin(const struct call *call);
 bool          call_is_cancelled(const struct call *call);   /* time is up, caller gone, or drained */
 struct text   call_packed(const struct call *call);         /* the request's octets, as they came */
 
-/* Ask another actor within this call's deadline, request id and principal. The reply is decoded
+/* Ask another actor within this call's deadline and the method's lane's, with this call's request
+ * id and principal. The reply is decoded
  * into `reply` (a struct of method->reply) in the call's arena. One call at a time per handler.
  * Fails as the other actor says, or unavailable, timed_out. callers.def must allow it. */
 bool call_ask(struct call *call, const struct method *method, const void *request, void *reply,

@@ -1,4 +1,4 @@
-/* control.c - the thread of started, tick and stopping: an actor's own business, beside requests. */
+/* control.c - the thread of started, tick and stopping: an actor's own business. */
 #include "bus/actor_inside.h"
 
 #include "bus/clock.h"

@@ -93,9 +93,10 @@ bool crew_put(struct crew *self, struct job *job)
         *self->last = job;
         self->last = &job->next;
         self->waiting++;
-        pthread_cond_signal(&self->has_work);
     }
     pthread_mutex_unlock(&self->lock);
+    if (taken)
+        pthread_cond_signal(&self->has_work);
     return taken;
 }
 

@@ -79,10 +79,11 @@ static struct slot *slot_lock_waiting(struct pipe_lane *self, uint32_t msgid)
     return NULL;
 }
 
+/* Unlock first: a woken thread would only wait for the lock. */
 static void slot_unlock_changed(struct slot *slot)
 {
-    pthread_cond_signal(&slot->changed);
     pthread_mutex_unlock(&slot->lock);
+    pthread_cond_signal(&slot->changed);
 }
 
 static void slot_refuse(struct slot *slot, const char *reason)

@@ -38,6 +38,7 @@ struct set {
     char peer[3][8];
     struct text peers[3];       /* store, store.work, store.long */
     struct arena *arena;
+    bool is_stopped;            /* the test has sent SIGTERM itself */
 };
 
 /* Play on until the actor has registered everything. */
@@ -128,7 +129,8 @@ static int tear_down(void **state)
 {
     struct set *set = *state;
 
-    assert_int_equal(kill(getpid(), SIGTERM), 0);
+    if (!set->is_stopped)
+        assert_int_equal(kill(getpid(), SIGTERM), 0);
     test_actor_join(&set->actor);
     fake_end(&set->broker);
     arena_free(set->arena);
@@ -212,7 +214,8 @@ static void broken_requests_are_refused(void **state)
     big.at = arena_take(set->arena, big.size);
     request(set, 0, big, ping);
     assert_string_equal(outcome(set), "too_large");
-    const struct text three[] = {TEXT_OF("client-1"), EMPTY, TEXT_OF("\x80"), TEXT_OF("\x80"), ping};
+    const struct text three[] = {TEXT_OF("client-1"), EMPTY, TEXT_OF("\x80"), TEXT_OF("\x80"),
+                                 ping};
     fake_send(&set->broker, set->peers[0], "MDPW02", 2, three, 5);
     assert_string_equal(outcome(set), "broken_msgpack");
     request(set, 0, absent, pack_request(set, "isekai.nonsense", TEXT_OF("\x80")));
@@ -309,6 +312,23 @@ static void a_nested_request_carries_its_origin(void **state)
     assert_string_equal(outcome(set), "overloaded");
 }
 
+/* SIGTERM: a call that waits for another actor is told to give up before the time is over. */
+static void a_drain_ends_waiting_for_others(void **state)
+{
+    struct set *set = *state;
+    struct header header = {.time_left_ms = 60000,
+                            .caller = &(struct caller){.name = TEXT_OF("c"),
+                                                       .role = TEXT_OF("user"),
+                                                       .via = TEXT_OF("ipc")}};
+
+    request(set, 1, pack_header(set, &header),
+            pack_request(set, "planner.infer", TEXT_OF("\x81\xa6" "action\xa3" "ask")));
+    fake_await(&set->broker, "MDPC02", 1);
+    set->is_stopped = true;
+    assert_int_equal(kill(getpid(), SIGTERM), 0);
+    assert_string_equal(outcome(set), "interrupted");
+}
+
 /* Sent away, it comes again by itself, as somebody new. */
 static void a_worker_sent_away_registers_anew(void **state)
 {
@@ -347,6 +367,7 @@ int main(int argc, char **argv)
         CASE(an_expired_request_is_not_run),
         CASE(a_nested_request_carries_its_origin),
         CASE(a_worker_sent_away_registers_anew),
+        CASE(a_drain_ends_waiting_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
