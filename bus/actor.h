@@ -63,7 +63,7 @@ const char   *call_idempotency_key(const struct call *call);    /* NULL: none */
 const char   *call_instance(const struct call *call);           /* this process's name on the bus */
 const char   *call_user(const struct call *call);   /* the principal's user, or the caller's name */
 bool          call_is_admin(const struct call *call);
-bool          call_is_cancelled(const struct call *call);   /* time is up, caller gone, or drained */
+bool          call_is_cancelled(const struct call *call);   /* time is up, or drained */
 struct text   call_packed(const struct call *call);         /* the request's octets, as they came */
 
 /* Ask another actor within this call's deadline and the method's lane's, with this call's request
