@@ -2,6 +2,7 @@
 #include "gateway/census.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -101,16 +102,32 @@ static bool cut(const struct census *self, int fd)
            memcmp(&peer, &seen->peer, sizeof peer) == 0 && shutdown(fd, SHUT_RDWR) == 0;
 }
 
+/* Every open descriptor that is a connection of ours, into `order`; how many. */
+static uint32_t count_sockets(struct census *self, int64_t now_ms)
+{
+    DIR *open_ones = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    uint32_t count = 0;
+
+    while (open_ones && (entry = readdir(open_ones)) != NULL) {
+        long fd = strtol(entry->d_name, NULL, 10);
+
+        if (fd < 3 || fd >= self->descriptors_max)
+            continue;
+        look_at(self, (int)fd, now_ms);
+        if (self->seen[fd].port != 0 && !networks_have(self->proxies, &self->seen[fd].peer))
+            self->order[count++] = (int)fd;
+    }
+    if (open_ones)
+        (void) closedir(open_ones);
+    return count;
+}
+
 uint32_t census_take(struct census *self)
 {
-    int64_t now_ms = clock_now_ms();
-    uint32_t count = 0, same = 0, cuts = 0;
+    uint32_t count = count_sockets(self, clock_now_ms());
+    uint32_t same = 0, cuts = 0;
 
-    for (int fd = 3; fd < self->descriptors_max; fd++) {
-        look_at(self, fd, now_ms);
-        if (self->seen[fd].port != 0 && !networks_have(self->proxies, &self->seen[fd].peer))
-            self->order[count++] = fd;
-    }
     if (count <= self->address_max)
         return 0;
     qsort_r(self->order, count, sizeof *self->order, compare, self);

@@ -64,15 +64,28 @@ static bool is_traceparent(struct text text)
            (text.size == 55 || (memcmp(at, "00", 2) != 0 && at[55] == '-'));
 }
 
+enum { TRACE_OCTETS = 24, TRACES_AT_ONCE = 32 };
+
+/* Names nobody need guess: asked of the kernel for many requests at once. */
+static const unsigned char *trace_octets(void)
+{
+    static _Thread_local unsigned char octets[TRACES_AT_ONCE][TRACE_OCTETS];
+    static _Thread_local uint32_t left;
+
+    if (left == 0) {
+        randombytes_buf(octets, sizeof octets);
+        left = TRACES_AT_ONCE;
+    }
+    return octets[--left];
+}
+
 /* The caller's trace, or a new one; and always a span of our own in it. */
 static void read_traceparent(struct exchange *self)
 {
     struct text given = request_header(self, "traceparent");
-    unsigned char random[24];
-    char hex[49];
+    char hex[2 * TRACE_OCTETS + 1];
 
-    randombytes_buf(random, sizeof random);
-    sodium_bin2hex(hex, sizeof hex, random, sizeof random);
+    sodium_bin2hex(hex, sizeof hex, trace_octets(), TRACE_OCTETS);
     if (is_traceparent(given))
         (void) snprintf(self->traceparent, sizeof self->traceparent, "00-%.32s-%.16s-%.2s",
                         given.at + 3, hex + 32, given.at + 53);
