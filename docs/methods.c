@@ -1,21 +1,32 @@
 /* methods.c - every method, message and choice of the bus as tables in Markdown. */
 #include <inttypes.h>
 
+#include "bus/built_in.h"
 #include "docs/reference.h"
 #include "schemas/method.h"
 
+static void print_method(FILE *out, const struct method *row)
+{
+    fprintf(out, "| %s | %s%s%s | %s | %" PRIu32 " s | %s | [%s](#%s) | [%s](#%s) | %s |\n",
+            row->name, row->service[0] ? "`" : "every ", row->service[0] ? row->service : "service",
+            row->service[0] ? "`" : "", scope_name(row->scope), lane_deadline_ms(row->lane) / 1000,
+            row->retry == AGAIN ? "yes" : "no", row->request->name, row->request->name,
+            row->reply->name, row->reply->name, row->doc);
+}
+
+/* The actors' own, then what the loop answers for all of them. */
 static void print_method_table(FILE *out)
 {
-    fputs("\n## Methods\n\n| method | service | scope | within | again | request | reply | what it does |\n"
+    static const struct method *const built_in[] = {
+        &method_isekai_ping, &method_isekai_info, &method_isekai_stats, &method_isekai_drain};
+
+    fputs("\n## Methods\n\n"
+          "| method | service | scope | within | again | request | reply | what it does |\n"
           "|---|---|---|---|---|---|---|---|\n", out);
-    for (size_t i = 0; i < method_count; i++) {
-        const struct method *row = methods[i];
-        fprintf(out, "| %s | `%s` | %s | %" PRIu32 " s | %s | [%s](#%s) | [%s](#%s) | %s |\n",
-                row->name, row->service, scope_name(row->scope),
-                lane_deadline_ms(row->lane) / 1000, row->retry == AGAIN ? "yes" : "no",
-                row->request->name, row->request->name, row->reply->name, row->reply->name,
-                row->doc);
-    }
+    for (size_t i = 0; i < method_count; i++)
+        print_method(out, methods[i]);
+    for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++)
+        print_method(out, built_in[i]);
 }
 
 static void print_count(FILE *out, uint64_t count)

@@ -7,7 +7,8 @@
 #include "gateway/openapi.h"
 #include "gateway/routes.h"
 
-static const char head[] = "<!-- Printed by isekai-schema from the tables; not edited by hand. -->\n";
+static const char head[] =
+    "<!-- Printed by isekai-schema from the tables; not edited by hand. -->\n";
 
 void print_openapi(FILE *out) { openapi_print_routes(out); }
 

@@ -1,4 +1,4 @@
-/* reference.h - the tables of the product as pages for people: docs/reference, printed, never edited.
+/* reference.h - the tables of the product as pages for people: docs/reference, never edited.
  *
  * Gives:    one page on `out`, the same at every call.
  * Fails as: nothing; the caller asks ferror(out).

@@ -4,8 +4,9 @@
  * Borrows:  the JSON text, during the call.
  * Gives:    appended octets in the caller's buffers.
  * Fails as: broken_json (syntax, duplicate keys, bad UTF-8, deeper than JSON_DEPTH_MAX,
- *           anything behind the value), too_large (more than JSON_NODES_MAX values). Types are not judged here: a value of the wrong type
- *           passes as it is and message_decode() lists it with the rest.
+ *           anything behind the value), too_large (more than JSON_NODES_MAX values). Types are
+ *           not judged here: a value of the wrong type passes as it is and message_decode() lists
+ *           it with the rest.
  * Stack:    parsing is bounded to JSON_DEPTH_MAX levels before the parser sees the text, so it
  *           may run on a 100 KB stack.
  */

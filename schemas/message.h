@@ -84,13 +84,13 @@ struct field {
     enum field_need need;
     uint64_t min, max;          /* characters, octets, value, items: as the kind counts */
     double real_min, real_max;
-    uint64_t fallback;          /* COUNT: taken when absent; TEXTS: characters of an item, at most */
+    uint64_t fallback;          /* COUNT: taken when absent; TEXTS: characters of an item */
     int form;                   /* text_form, free_shape or file_removal */
     size_t offset;
     const struct message *item;         /* ONE, MANY */
     const struct choices *choices;      /* ENUM */
     const char *doc;
-    const char *say;            /* tells a caller that this field is broken; "" = made from the row */
+    const char *say;            /* tells a caller that it is broken; "" = made from the row */
 };
 
 struct message {
@@ -117,7 +117,8 @@ struct message {
 #define TIME(name, need, doc, say) int64_t name;
 #define ENUM(name, need, choices, doc, say) enum choices name;
 #define ONE(name, need, item, doc, say) const struct item *name;
-#define MANY(name, need, item, min, max, doc, say) struct { const struct item *at; uint32_t count; } name;
+#define MANY(name, need, item, min, max, doc, say) \
+    struct { const struct item *at; uint32_t count; } name;
 #define TEXTS(name, need, min, max, item_max, doc, say) struct texts name;
 #define FILES(name, need, removal, min, doc, say) struct files name;
 #define COUNTS(name, need, max, doc, say) struct counts name;

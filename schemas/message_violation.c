@@ -46,16 +46,23 @@ static void write_path(struct line *line, const struct place *place)
         append_place(line, places[--depth]);
 }
 
+/* Beyond the bound a violation is only counted: no sentence is made for it. */
+static bool is_full(struct violations *self)
+{
+    if (self->list->count < VIOLATIONS_MAX)
+        return false;
+    self->list->dropped++;
+    return true;
+}
+
 static void note(struct violations *self, const struct place *place, const char *sentence,
                  bool is_static)
 {
     struct violation_list *list = self->list;
     struct line line;
 
-    if (list->count == VIOLATIONS_MAX) {
-        list->dropped++;
+    if (is_full(self))
         return;
-    }
     write_path(&line, place);
     struct text path = arena_text(self->arena, (struct text){line.at, line.size});
     struct text msg = is_static ? text_from(sentence)
@@ -165,10 +172,12 @@ void violate_row(struct violations *self, const struct place *place, const struc
 {
     char name[FIELD_NAME_SIZE], sentence[SENTENCE_SIZE] = "";
 
-    if (field->say[0] != '\0' || self->list->count == VIOLATIONS_MAX) {
+    if (field->say[0] != '\0') {
         note(self, place, field->say, true);
         return;
     }
+    if (is_full(self))
+        return;
     field_wire_name(field->name, name);
     write_sentence(field, name, sentence, sizeof sentence);
     note(self, place, sentence, false);
@@ -179,6 +188,8 @@ void violate_what(struct violations *self, const struct place *place, const stru
 {
     char name[FIELD_NAME_SIZE], sentence[SENTENCE_SIZE];
 
+    if (is_full(self))
+        return;
     field_wire_name(field->name, name);
     (void) snprintf(sentence, sizeof sentence, "%s %s", name, what);
     note(self, place, sentence, false);
@@ -205,6 +216,8 @@ void violate_unknown(struct violations *self, const struct place *parent, struct
     struct place place = {parent, NULL, key, 0};
     char sentence[SENTENCE_SIZE];
 
+    if (is_full(self))
+        return;
     if (!is_like_a_name(key)) {
         note(self, parent, "A key is not known here", true);
         return;

@@ -6,7 +6,8 @@
 enum { MESSAGES_MAX = 256 };
 
 static const char problem[] =
-    "\"problem\":{\"type\":\"object\",\"description\":\"Every refusal (RFC 9457).\",\"properties\":{"
+    "\"problem\":{\"type\":\"object\",\"description\":\"Every refusal (RFC 9457).\","
+    "\"properties\":{"
     "\"type\":{\"type\":\"string\",\"description\":\"Names the kind of refusal.\"},"
     "\"title\":{\"type\":\"string\",\"description\":\"The kind in words.\"},"
     "\"status\":{\"type\":\"integer\",\"description\":\"The HTTP status.\"},"
@@ -16,13 +17,15 @@ static const char problem[] =
     "\"error\":{\"type\":\"string\",\"description\":\"A short sentence.\"},"
     "\"details\":{\"type\":\"array\",\"description\":\"Every violated field.\","
     "\"items\":{\"$ref\":\"#/components/schemas/violation\"}},"
-    "\"log\":{\"type\":\"array\",\"description\":\"The last lines of an app that did not come up.\","
+    "\"log\":{\"type\":\"array\","
+    "\"description\":\"The last lines of an app that did not come up.\","
     "\"items\":{\"$ref\":\"#/components/schemas/log_line\"}}},"
     "\"required\":[\"type\",\"title\",\"status\",\"code\",\"requestId\",\"error\"]}";
 
 static const char health[] =
     "\"health\":{\"type\":\"object\",\"description\":\"How the service is.\",\"properties\":{"
-    "\"status\":{\"type\":\"string\",\"enum\":[\"ok\",\"degraded\"],\"description\":\"All together.\"},"
+    "\"status\":{\"type\":\"string\",\"enum\":[\"ok\",\"degraded\"],"
+    "\"description\":\"All together.\"},"
     "\"services\":{\"type\":\"object\",\"description\":\"Each by its name.\","
     "\"additionalProperties\":{\"type\":\"string\",\"enum\":[\"ok\",\"error\",\"unknown\"]}},"
     "\"timestamp\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":\"When.\"}},"
@@ -163,7 +166,8 @@ static void print_request(FILE *out, const struct openapi_route *route)
     print_parameters(out, route);
     if (!has_body(route))
         return;
-    fputs(",\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":", out);
+    fputs(",\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":",
+          out);
     openapi_print_message(out, route->method->request, route->path);
     fputs("}}}", out);
 }

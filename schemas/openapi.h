@@ -19,7 +19,7 @@ struct openapi_route {
     const char *path;               /* "/api/apps/{appId}" */
     const struct method *method;    /* NULL: no bus call stands behind it */
     int status;                     /* of success */
-    const char *query;              /* wire names, space separated; one that is no field is a flag */
+    const char *query;              /* wire names, space separated; what is no field is a flag */
     const char *doc;
 };
 

@@ -1,4 +1,4 @@
-/* decode_bounds_test - where a bound needs many octets: the last that fit and the first that do not. */
+/* decode_bounds_test - bounds that need many octets: the last that fit, the first that do not. */
 #include "tests/schemas/decoding.h"
 
 struct packer { msgpack_sbuffer buffer; msgpack_packer packer; };
@@ -187,7 +187,8 @@ static void a_used_up_arena_is_too_large_and_not_a_crash(void **state)
 
     (void) state;
     assert_false(message_decode(&execute_request_message,
-                                TEXT_OF("\x82\xa5" "appId\xa1" "a\xa5" "files\x82\xa1x\xa0\xa1y\xa0"),
+                                TEXT_OF("\x82\xa5" "appId\xa1" "a\xa5" "files\x82\xa1x\xa0"
+                                        "\xa1y\xa0"),
                                 STRICT, arena, &request, NULL, &fault));
     assert_int_equal(fault.kind, FAULT_too_large);
     arena_free(arena);

@@ -322,7 +322,8 @@ static void what_is_absent_is_told_from_what_is_empty(void **state)
     done(&decoded);
 
     assert_true(decode(&decoded, &caller_message,
-                       TEXT_OF("\x84\xa4name\xa1n\xa4role\xa1r\xa3via\xa1v\xa6scopes\x90"), STRICT));
+                       TEXT_OF("\x84\xa4name\xa1n\xa4role\xa1r\xa3via\xa1v\xa6scopes\x90"),
+                       STRICT));
     assert_non_null(((struct caller *)decoded.out)->scopes.at);
     done(&decoded);
 }
@@ -344,7 +345,8 @@ static void free_values_are_cut_out_as_they_are(void **state)
 
     (void) state;
     assert_true(decode(&decoded, &plan_request_message,
-                       TEXT_OF("\x82\xa7" "context\x81\xa1" "a\x92\x01\xc3\xa6prompt\xa1x"), STRICT));
+                       TEXT_OF("\x82\xa7" "context\x81\xa1" "a\x92\x01\xc3\xa6prompt\xa1x"),
+                       STRICT));
     const struct plan_request *request = decoded.out;
     assert_true(text_equals(request->context, TEXT_OF("\x81\xa1" "a\x92\x01\xc3")));
     done(&decoded);

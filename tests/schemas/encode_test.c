@@ -86,7 +86,8 @@ static void every_kind_has_its_octets(void **state)
     expect_octets(&caller_message,
                   &(struct caller){.name = TEXT_OF("n"), .role = TEXT_OF("r"),
                                    .scopes = {scopes, 1}, .via = TEXT_OF("ipc")},
-                  TEXT_OF("\x84\xa4name\xa1n\xa4role\xa1r\xa6scopes\x91\xa7" "act_for\xa3via\xa3ipc"));
+                  TEXT_OF("\x84\xa4name\xa1n\xa4role\xa1r\xa6scopes\x91\xa7" "act_for"
+                          "\xa3via\xa3ipc"));
     expect_octets(&log_line_message,
                   &(struct log_line){.seq = 300, .at = 1760108400000, .stream = TEXT_OF("stdout"),
                                      .line = TEXT_OF("hi")},

@@ -45,7 +45,8 @@ static const struct {
         "\x81\xa4line\xb8" "2025-10-10T15:00:00.000Z"),
     ROW("a time in an item", logs_reply, "{\"logs\":[{\"at\":\"1970-01-01T00:00:00.001Z\"}]}",
         "\x81\xa4logs\x91\x81\xa2" "at\x01"),
-    ROW("a time in a nested one", run_state, "{\"exit\":{\"endedAt\":\"1970-01-01T00:00:00.001Z\"}}",
+    ROW("a time in a nested one", run_state,
+        "{\"exit\":{\"endedAt\":\"1970-01-01T00:00:00.001Z\"}}",
         "\x81\xa4" "exit\x81\xa7" "endedAt\x01"),
     ROW("no time inside a free value", plan_request,
         "{\"context\":{\"at\":\"1970-01-01T00:00:00.001Z\"}}",
@@ -176,7 +177,8 @@ static void extras_become_what_their_field_is(void **state)
 {
     static const struct { const char *field, *value; struct text packed; } extras[] = {
         {"limit", "12", TEXT_OF("\x81\xa5limit\x0c")},
-        {"limit", "18446744073709551615", TEXT_OF("\x81\xa5limit\xcf\xff\xff\xff\xff\xff\xff\xff\xff")},
+        {"limit", "18446744073709551615",
+         TEXT_OF("\x81\xa5limit\xcf\xff\xff\xff\xff\xff\xff\xff\xff")},
         {"limit", "18446744073709551616", TEXT_OF("\x81\xa5limit\xb4" "18446744073709551616")},
         {"limit", "-1", TEXT_OF("\x81\xa5limit\xa2-1")},
         {"limit", "+1", TEXT_OF("\x81\xa5limit\xa2+1")},
@@ -245,19 +247,21 @@ static void octets_become_their_json(void **state)
 {
     (void) state;
     expect_json(&nothing_message, TEXT_OF("\x80"), "{}");
-    expect_json(&logs_reply_message, TEXT_OF("\x81\xa4logs\x92\x82\xa2" "at\x01\xa4line\xa1\x1b\x80"),
+    expect_json(&logs_reply_message,
+                TEXT_OF("\x81\xa4logs\x92\x82\xa2" "at\x01\xa4line\xa1\x1b\x80"),
                 "{\"logs\":[{\"at\":\"1970-01-01T00:00:00.001Z\",\"line\":\"\\u001b\"},{}]}");
     expect_json(&plan_request_message,
                 TEXT_OF("\x82\xa6prompt\xab\"\\\n\r\t\b\f\x00\x1f\x7f/\xa7" "context\x80"),
                 "{\"prompt\":\"\\\"\\\\\\n\\r\\t\\b\\f\\u0000\\u001f\x7f/\",\"context\":{}}");
     expect_json(&operation_message, TEXT_OF("\x81\xa6result\xc4\x03\x80\xa1\xff"),
                 "{\"result\":\"gKH/\"}");
-    expect_json(&modify_request_message, TEXT_OF("\x81\xa7" "changes\x82\xa3" "a/b\xa0\xa1" "c\xc0"),
+    expect_json(&modify_request_message,
+                TEXT_OF("\x81\xa7" "changes\x82\xa3" "a/b\xa0\xa1" "c\xc0"),
                 "{\"changes\":{\"a/b\":\"\",\"c\":null}}");
     expect_json(&list_request_message,          /* what no row knows is written as it is */
                 TEXT_OF("\x84\xa1u\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xa1n\xd3\x80\0\0\0\0\0\0\0"
-                        "\xa1r\x93\xcb\x3f\xb9\x99\x99\x99\x99\x99\x9a\xcb\x40\x08\0\0\0\0\0\0\xcb\x7f\xf0"
-                        "\0\0\0\0\0\0\xa1" "f\x92\xc2\xc3"),
+                        "\xa1r\x93\xcb\x3f\xb9\x99\x99\x99\x99\x99\x9a\xcb\x40\x08\0\0\0\0\0\0"
+                        "\xcb\x7f\xf0\0\0\0\0\0\0\xa1" "f\x92\xc2\xc3"),
                 "{\"u\":18446744073709551615,\"n\":-9223372036854775808,"
                 "\"r\":[0.1,3.0,null],\"f\":[false,true]}");
     expect_json(&plan_request_message, TEXT_OF("\x81\xa7" "context\x81\xa2" "at\x01"),

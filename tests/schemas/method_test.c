@@ -14,7 +14,8 @@ static void every_method_is_found_by_its_name(void **state)
     for (size_t i = 0; i < method_count; i++) {
         assert_ptr_equal(method_find(text_from(methods[i]->name)), methods[i]);
         assert_true(strncmp(methods[i]->name, methods[i]->actor, strlen(methods[i]->actor)) == 0);
-        assert_true(strncmp(methods[i]->service, methods[i]->actor, strlen(methods[i]->actor)) == 0);
+        assert_true(strncmp(methods[i]->service, methods[i]->actor,
+                            strlen(methods[i]->actor)) == 0);
         assert_string_equal(methods[i]->service + strlen(methods[i]->actor),
                             lane_suffix(methods[i]->lane));
         assert_true(methods[i]->doc[0] != '\0');
