@@ -61,8 +61,8 @@ static bool find_node(struct cage_host *out, const char *node_path, struct fault
         return fault_set(fault, FAULT_not_found, "SANDBOX_NODE_PATH '%s' is no program", node_path);
     }
     return find_program("node", out->node) || find_program("nodejs", out->node) ||
-           fault_set(fault, FAULT_not_found, "node is not in PATH; install it with: apt-get install "
-                     "nodejs, or set SANDBOX_NODE_PATH");
+           fault_set(fault, FAULT_not_found, "node is not in PATH; install it with: apt-get "
+                     "install nodejs, or set SANDBOX_NODE_PATH");
 }
 
 /* A node outside of /usr may keep libraries beside its bin directory. */

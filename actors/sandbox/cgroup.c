@@ -70,7 +70,8 @@ static bool refuse(struct fault *fault, const struct cage_group *self, const cha
                      strerror(errno));
 }
 
-static bool limit_v2(struct cage_group *self, const struct group_limits *limits, struct fault *fault)
+static bool limit_v2(struct cage_group *self, const struct group_limits *limits,
+                     struct fault *fault)
 {
     int dir = self->dirs[0];
 
@@ -82,7 +83,8 @@ static bool limit_v2(struct cage_group *self, const struct group_limits *limits,
     return true;
 }
 
-static bool limit_v1(struct cage_group *self, const struct group_limits *limits, struct fault *fault)
+static bool limit_v1(struct cage_group *self, const struct group_limits *limits,
+                     struct fault *fault)
 {
     int memory = self->dirs[PLACE_MEMORY];
 
@@ -141,7 +143,8 @@ bool group_make(const struct cgroups *of, const char *name, const struct group_l
     return made;
 }
 
-bool group_doors(const struct cage_group *self, int out[PLACES], size_t *count, struct fault *fault)
+bool group_doors(const struct cage_group *self, int out[PLACES], size_t *count,
+                 struct fault *fault)
 {
     bool is_v2 = self->of && self->of->kind == CGROUP_V2;
 

@@ -1,9 +1,9 @@
 /* cgroup.h - memory, CPU and process limits of cages, by whatever cgroups this host has.
  *
  * Version 2 where the controllers memory, cpu and pids can be had in a directory of ours;
- * else version 1 with its hierarchies memory, cpu and pids; else none, and rlimits must do. All cages
- * of one data directory are children of one directory, isekai-TAG, so that what an
- * earlier life left can be told from what others own.
+ * else version 1 with its hierarchies memory, cpu and pids; else none, and rlimits must do. All
+ * cages of one data directory are children of one directory, isekai-TAG, so that what an earlier
+ * life left can be told from what others own.
  *
  * Owns:     struct cgroups owns descriptors of our directories, struct cage_group of one cage's;
  *           cgroups_close() and group_remove() give them back. A zeroed group is none.
@@ -68,7 +68,8 @@ void group_read_usage(const struct cage_group *self, struct group_usage *out);
 
 /* Descriptors into which a process writes "0" to join (version 1), or of the directory for
  * clone3 (version 2, one). The caller closes them. */
-bool group_doors(const struct cage_group *self, int out[PLACES], size_t *count, struct fault *fault);
+bool group_doors(const struct cage_group *self, int out[PLACES], size_t *count,
+                 struct fault *fault);
 
 /* Send SIGKILL to all in it; true when there is nobody left. */
 bool group_kill(const struct cage_group *self);

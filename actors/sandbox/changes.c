@@ -35,7 +35,8 @@ static bool name_plan(struct change *change, const struct start_request *request
         !text_to_string(request->app_id, plan->app_id, sizeof plan->app_id) ||
         !text_to_string(request->run_id, plan->run_id, sizeof plan->run_id))
         return fault_set(fault, FAULT_malformed, "Invalid appId format");
-    return limits_choose(change->sandbox->options.settings, request->config, &plan->limits, fault) &&
+    return limits_choose(change->sandbox->options.settings, request->config, &plan->limits,
+                         fault) &&
            entry_find(request->files, wish, &plan->entry, fault);
 }
 

@@ -1,7 +1,7 @@
 /* claims.h - one change of an app at a time; the newest wins.
  *
- * Gives:    claims_take() gives the app until claims_give(). Whoever holds it while another waits is
- *           asked, by `abandon`, to give up its unfinished start.
+ * Gives:    claims_take() gives the app until claims_give(). Whoever holds it while another waits
+ *           is asked, by `abandon`, to give up its unfinished start.
  * Units:    clock_now_ms().
  * Fails as: busy (the deadline passed), internal.
  * Threads:  any.

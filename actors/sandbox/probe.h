@@ -1,9 +1,9 @@
 /* probe.h - asks an app for / over its socket, to know that it answers HTTP.
  *
  * One try is one connection: "GET / HTTP/1.0", and any status line of HTTP/1.x is an answer. What
- * follows is read and thrown away, so that the app does not see a broken connection. isekai-init holds
- * the connection until the app listens; so there is nothing to wait for between tries but an
- * app that listens and does not speak HTTP.
+ * follows is read and thrown away, so that the app does not see a broken connection. isekai-init
+ * holds the connection until the app listens; so there is nothing to wait for between tries but
+ * an app that listens and does not speak HTTP.
  *
  * Owns:     its connection; probe_drop(). Safe on one that was never begun (fd -1).
  * Units:    clock_now_ms().

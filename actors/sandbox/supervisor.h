@@ -59,7 +59,7 @@ struct run_plan {
     char app_copy[WORKSPACE_NAME_SIZE];
     char data_copy[WORKSPACE_NAME_SIZE];    /* "": the app's own data */
     int64_t deadline_ms;                    /* of its start, beside the start timeout */
-    bool keep_door;                         /* if it does not answer, connections wait for the next */
+    bool keep_door;             /* if it does not answer, connections wait for the next */
 };
 
 /* How a begun run came out: answered, or why not. */

@@ -126,7 +126,8 @@ void run_drain_logs(struct supervisor *self, struct cage *cage);
 /* run_gone.c: what is left to do when one is gone */
 bool run_try_clear(struct supervisor *self, struct cage *cage);
 
-/* Somebody has asked for the app's end meanwhile: reports not yet sent must not call it an error. */
+/* Somebody has asked for the app's end meanwhile: reports not yet sent shall not call it an
+ * error. */
 void reports_settle(struct supervisor *self, const char *app_id);
 
 /* run_view.c */

@@ -57,7 +57,8 @@ static bool make_directory(int root, const char *path, uid_t owner, struct fault
     OWNED(fd) int above = -1;
     OWNED(fd) int made = -1;
 
-    (void) snprintf(parent, sizeof parent, "%.*s", name ? (int)(name - path) : 1, name ? path : ".");
+    (void) snprintf(parent, sizeof parent, "%.*s", name ? (int)(name - path) : 1,
+                    name ? path : ".");
     above = tree_open_directory(root, parent);
     if (above < 0)
         return tree_fault(fault, "open a directory");

@@ -11,7 +11,7 @@
 enum { VERDICT_TEXT_SIZE = 160 };
 
 struct end_facts {
-    enum end_reason asked;      /* stopped, evicted, wall, start_failed; absent: it ended by itself */
+    enum end_reason asked;      /* stopped, evicted, wall, start_failed; absent: by itself */
     bool began;                 /* isekai-init was running */
     bool answered;              /* it had answered HTTP */
     bool exited;                /* isekai-init told how: */

@@ -115,7 +115,7 @@ void workspace_prune(struct workspace *self, int app, uint64_t running)
 {
     struct newest newest = {{0}};
     struct fault ignored;
-    OWNED(fd) int versions = openat(app, "versions", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    OWNED(fd) int versions = tree_open_directory(app, "versions");
     int copy = versions >= 0 ? openat(versions, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
     struct dirent *entry;

@@ -45,7 +45,8 @@ static const struct { const char *label, *got, *wanted; } looks[] = {
     {"environment is an allow-list", "Object.keys(process.env).sort().join()",
      "DATA_DIR,HOME,LANG,NODE_ENV,PATH,PORT,PWD,TMPDIR"},
     {"no secret of ours", "JSON.stringify(process.env).includes('hunter2')", "false"},
-    {"not even by /proc", "fs.readdirSync('/proc').filter(p => /^[0-9]+$/.test(p)).some(p => { try {"
+    {"not even by /proc", "fs.readdirSync('/proc').filter(p => /^[0-9]+$/.test(p)).some(p => { "
+     "try {"
      "return fs.readFileSync('/proc/' + p + '/environ', 'utf8').includes('hunter2'); }"
      "catch (e) { return false; } })", "false"},
     {"it is nobody in particular", "process.getuid() + ' ' + process.getgid()", "1000 1000"},
@@ -54,7 +55,8 @@ static const struct { const char *label, *got, *wanted; } looks[] = {
     {"passwd is ours", "fs.readFileSync('/etc/passwd', 'utf8').split(':')[0]", "app"},
     {"only these of /etc", "fs.readdirSync('/etc').sort().join()",
      "group,hosts,nsswitch.conf,passwd,resolv.conf"},
-    {"only these directories", "fs.readdirSync('/').filter(n => !n.startsWith('lib')).sort().join()",
+    {"only these directories",
+     "fs.readdirSync('/').filter(n => !n.startsWith('lib')).sort().join()",
      "app,data,dev,etc,isekai,proc,tmp,usr"},
     {"no shell", "cp.execSync('id').toString()", "threw ENOENT"},
     {"no homes", "fs.readdirSync('/root')", "threw ENOENT"},
@@ -66,7 +68,8 @@ static const struct { const char *label, *got, *wanted; } looks[] = {
     {"nor a new directory", "fs.mkdirSync('/x')", "threw EROFS"},
     {"nor /usr", "fs.writeFileSync('/usr/lib/x', '')", "threw EROFS"},
     {"nor node", "fs.writeFileSync(process.execPath, '')", "threw EROFS"},
-    {"nor process 1's program", "fs.appendFileSync('/isekai/init', '')", "threw EROFS|threw EACCES"},
+    {"nor process 1's program", "fs.appendFileSync('/isekai/init', '')",
+     "threw EROFS|threw EACCES"},
     {"nor /etc", "fs.writeFileSync('/etc/hosts', '')", "threw EROFS"},
     {"nor /dev", "fs.writeFileSync('/dev/x', '')", "threw EROFS"},
     {"/app can", "fs.writeFileSync('/app/x', 'a') || fs.readFileSync('/app/x')", "a"},
@@ -86,11 +89,13 @@ static const struct { const char *label, *got, *wanted; } looks[] = {
     {"nor killed", "process.kill(1, 'SIGKILL') && process.kill(1, 'SIGSTOP') && "
      "process.kill(1, 'SIGTERM') && fs.existsSync('/proc/1')", "true"},
     {"no uid but its own", "process.setuid(0)", "threw EPERM"},
-    {"no capabilities", "fs.readFileSync('/proc/self/status', 'utf8').match(/CapEff:\\s*(\\w+)/)[1]",
+    {"no capabilities",
+     "fs.readFileSync('/proc/self/status', 'utf8').match(/CapEff:\\s*(\\w+)/)[1]",
      "0000000000000000"},
     {"nor to be had", "fs.readFileSync('/proc/self/status', 'utf8').match(/CapBnd:\\s*(\\w+)/)[1]",
      "0000000000000000"},
-    {"no_new_privs", "fs.readFileSync('/proc/self/status', 'utf8').match(/NoNewPrivs:\\s*(\\d)/)[1]",
+    {"no_new_privs",
+     "fs.readFileSync('/proc/self/status', 'utf8').match(/NoNewPrivs:\\s*(\\d)/)[1]",
      "1"},
     {"a filter", "fs.readFileSync('/proc/self/status', 'utf8').match(/Seccomp:\\s*(\\d)/)[1]", "2"},
     {"setuid files are inert", "fs.readFileSync('/proc/self/mounts', 'utf8').split('\\n').filter("
@@ -101,7 +106,8 @@ static const struct { const char *label, *got, *wanted; } looks[] = {
      "/memfd|preview|\\.sock|isekai/.test(l)).join()", ""},
     {"links do not lead out", "fs.symlinkSync('/proc/1/root/etc/shadow', '/data/l') || "
      "fs.readFileSync('/data/l')", "threw EACCES"},
-    {"its limits", "fs.readFileSync('/proc/self/limits', 'utf8').match(/core file size\\s+(\\d+)/)[1]",
+    {"its limits",
+     "fs.readFileSync('/proc/self/limits', 'utf8').match(/core file size\\s+(\\d+)/)[1]",
      "0"},
     {"name of the machine", "os.hostname()", "app"},
 };

@@ -212,7 +212,8 @@ static void test_crash_is_reported(void **state)
     struct rig *rig = *state;
     struct expected expected = {.rig = rig};
 
-    assert_true(rig_start(rig, "boom", 1, SERVER_SAYING("q.url === '/boom' ? process.exit(7) : 1")));
+    assert_true(rig_start(rig, "boom", 1,
+                          SERVER_SAYING("q.url === '/boom' ? process.exit(7) : 1")));
     (void) rig_ask(rig, "boom", "/boom");
     assert_true(rig_wait(has_ended, &expected));
     assert_string_equal(expected.ended.app_id, "boom");
@@ -230,8 +231,8 @@ static void test_signal_is_reported(void **state)
     struct rig *rig = *state;
     struct expected expected = {.rig = rig};
 
-    assert_true(rig_start(rig, "boom", 1,
-                          SERVER_SAYING("q.url === '/boom' ? process.kill(process.pid, 'SIGKILL') : 1")));
+    assert_true(rig_start(rig, "boom", 1, SERVER_SAYING(
+        "q.url === '/boom' ? process.kill(process.pid, 'SIGKILL') : 1")));
     (void) rig_ask(rig, "boom", "/boom");
     assert_true(rig_wait(has_ended, &expected));
     assert_int_equal(expected.ended.end.reason, end_reason_signal);
@@ -322,7 +323,8 @@ static void test_full_host_refuses(void **state)
     struct rig *rig = *state;
 
     assert_true(rig_start(rig, "first", 1, SERVER_SAYING("1")));
-    assert_false(rig_start(rig, "second", 1, SERVER_SAYING("2")));      /* first was used just now */
+    /* first was used just now */
+    assert_false(rig_start(rig, "second", 1, SERVER_SAYING("2")));
     assert_int_equal(rig->fault.kind, FAULT_capacity);
     assert_true(rig->fault.retry_ms > 0);
     assert_true(rig_ask(rig, "first", "/"));
@@ -365,8 +367,10 @@ static void test_ports_are_reused(void **state)
 static void test_static_site(void **state)
 {
     struct rig *rig = *state;
-    const struct file files[] = {{.path = TEXT_OF("index.html"), .content = TEXT_OF("<h1>plain</h1>")},
-                                 {.path = TEXT_OF("css/a.css"), .content = TEXT_OF("body{}")}};
+    const struct file files[] = {
+        {.path = TEXT_OF("index.html"), .content = TEXT_OF("<h1>plain</h1>")},
+        {.path = TEXT_OF("css/a.css"), .content = TEXT_OF("body{}")},
+    };
 
     assert_true(rig_start_files(rig, "site", 1, (struct files){files, 2}, NULL));
     assert_true(rig_ask(rig, "site", "/"));

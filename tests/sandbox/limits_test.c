@@ -114,7 +114,8 @@ static void test_system_calls(void **state)
 
     (void) state;
     assert_true(rig_start(&rig, "caller", 1, SERVER_SAYING(
-        "(r => (r.stdout || '') + (r.signal || '') + (r.error || '') + 'status ' + r.status + '\\n')"
+        "(r => (r.stdout || '') + (r.signal || '') + (r.error || '') + 'status ' + r.status + '\\n'"
+        ")"
         "(require('child_process').spawnSync('/data/probe', {encoding: 'utf8'}))")));
     give_probe("caller");
     assert_true(rig_ask(&rig, "caller", "/"));
@@ -169,8 +170,8 @@ static void test_heap_hog_is_oom(void **state)
     if (!rig_has_cgroups(&rig))
         skip();
     assert_true(rig_start(&rig, "heap", 1, "let all = [];" SERVER_SAYING(
-        "q.url === '/eat' ? setInterval(() => { for (let i = 0; i < 50000; i++) all.push({i}); }, 1)"
-        "&& 1 : 1")));
+        "q.url === '/eat' ? setInterval(() => { for (let i = 0; i < 50000; i++) all.push({i}); },"
+        "1) && 1 : 1")));
     (void) rig_ask(&rig, "heap", "/eat");
     assert_true(rig_wait(has_ended, &waiting));
     assert_int_equal(waiting.ended.end.reason, end_reason_oom);
@@ -199,7 +200,7 @@ static void test_fork_bomb_is_bounded(void **state)
     (void) state;
     assert_true(rig_start(&rig, "bomb", 1,
         "const cp = require('child_process'); const all = []; let failed = 0;"
-        "const bomb = () => { for (let i = 0; i < 60; i++) { const c = cp.spawn('/isekai/init', []);"
+        "const bomb = () => { for (let i = 0; i < 60; i++) { const c = cp.spawn('/isekai/init');"
         "c.on('error', () => failed++); } for (let i = 0; i < 60; i++) { const c = cp.spawn("
         "process.execPath, ['-e', 'setInterval(() => 0, 1000)'], {detached: true}); c.on('error',"
         "() => failed++); if (c.pid) all.push(c.pid); } };"
@@ -278,8 +279,8 @@ static void test_file_size_and_open_files(void **state)
         "process.on('SIGXFSZ', () => 0);" SERVER_SAYING("q.url === '/big' ? (() => { const f = "
         "fs.openSync('/data/big', 'w'); let n = 0; try { for (;; n++) fs.writeSync(f, Buffer.alloc("
         "1 << 20)); } finally { n > 4 && process.exit(1); } })() : q.url === '/sparse' ? "
-        "fs.truncateSync(fs.openSync('/data/s', 'w'), 1e12) : q.url === '/many' ? (() => { for (;;) "
-        "fs.openSync('/app/server.js'); })() : 1")));
+        "fs.truncateSync(fs.openSync('/data/s', 'w'), 1e12) : q.url === '/many' ? (() => { for (;;)"
+        " fs.openSync('/app/server.js'); })() : 1")));
     assert_true(rig_ask(&rig, "files", "/big"));
     assert_string_equal(body(), "threw EFBIG");
     assert_true(rig_ask(&rig, "files", "/sparse"));

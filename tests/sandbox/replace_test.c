@@ -33,7 +33,6 @@ static int open_(void **state)
     static struct rig rig;
 
     rig_make(&rig);
-    rig.settings.start_timeout_ms = 3000;
     rig_open(&rig);
     *state = &rig;
     return 0;
@@ -125,7 +124,8 @@ static void test_neither_comes_back(void **state)
         "if (fs.existsSync('/data/ruined')) process.exit(4);"
         "require('net').createServer().listen('/data/mark');")));
     assert_false(rig_start(rig, "app", 2, WRITER("v2",
-        "if (fs.existsSync('/data/mark')) { fs.writeFileSync('/data/ruined', ''); process.exit(9); }")));
+        "if (fs.existsSync('/data/mark')) { fs.writeFileSync('/data/ruined', '');"
+        "process.exit(9); }")));
     assert_int_equal(rig->fault.kind, FAULT_start_failed);
     assert_true(supervisor_next_ended(rig->sandbox.supervisor, &ended));
     assert_string_equal(ended.run_id, "run-1");
@@ -161,6 +161,8 @@ static void test_nobody_notices_a_replacement(void **state)
                     rig_start(rig, "app", 3, WRITER("v3", ""));
     atomic_store(&asker.stop, true);
     pthread_join(thread, NULL);
+    if (!replaced)
+        print_error("%s\n", rig->fault.reason);
     assert_true(replaced);
     assert_true(asker.asked > 10);
     assert_int_equal(asker.failed, 0);

@@ -226,6 +226,16 @@ unsigned rig_count_fds(void)
     return rig_count_entries("/proc/self/fd");
 }
 
+static bool fds_are(void *count)
+{
+    return rig_count_fds() == *(unsigned *)count;
+}
+
+bool rig_fds_are(unsigned count)
+{
+    return rig_wait(fds_are, &count);
+}
+
 unsigned rig_count_mounts(void)
 {
     FILE *file = fopen("/proc/self/mounts", "re");

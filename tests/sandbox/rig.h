@@ -54,6 +54,7 @@ bool rig_wait(bool (*is_true)(void *self), void *self);
 
 /* Counts of what must not be left behind. */
 unsigned rig_count_entries(const char *path);
+bool rig_fds_are(unsigned count);              /* waits: other threads open some for a moment */
 unsigned rig_count_fds(void);
 unsigned rig_count_mounts(void);
 unsigned rig_count_cgroups(struct rig *rig);        /* of cages */

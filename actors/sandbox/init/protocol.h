@@ -34,7 +34,7 @@ struct init_order { uint32_t kind; uint32_t value; };
 /* argv[1..] of isekai-init, before the app's own argv. */
 enum init_argument {
     INIT_ARG_PORT = 1,          /* where the app listens in its own network */
-    INIT_ARG_HOLD_MS,           /* how long a connection waits for an app that does not listen yet */
+    INIT_ARG_HOLD_MS,           /* how long a connection waits for an app to listen */
     INIT_ARG_OPEN_FILES,        /* RLIMIT_NOFILE of the app */
     INIT_ARG_FILE_MB,           /* RLIMIT_FSIZE */
     INIT_ARG_PROCESSES,         /* RLIMIT_NPROC */

@@ -252,7 +252,8 @@ static void watch_listener(struct relay *relay, bool watched)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = relay};
 
-    (void) epoll_ctl(relay->epoll, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, relay->listener, &event);
+    (void) epoll_ctl(relay->epoll, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, relay->listener,
+                     &event);
     relay->paused = !watched;
 }
 

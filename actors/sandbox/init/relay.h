@@ -26,7 +26,8 @@ enum {
 
 struct relay;
 
-struct relay *relay_new(int epoll, int listener, uint16_t port, int64_t hold_ms);  /* NULL: no memory */
+/* NULL: no memory. */
+struct relay *relay_new(int epoll, int listener, uint16_t port, int64_t hold_ms);
 void relay_free(struct relay *self);                    /* NULL is welcome */
 
 void relay_handle(struct relay *self, void *data, uint32_t events, int64_t now_ms);
