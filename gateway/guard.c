@@ -97,7 +97,8 @@ static bool check_place(const struct guard_view *view, const struct guard_header
     return true;
 }
 
-static bool check_headers(const struct guard_view *view, struct http_headers *out, struct fault *fault)
+static bool check_headers(const struct guard_view *view, struct http_headers *out,
+                          struct fault *fault)
 {
     const struct guard_header *headers = view->headers;
 

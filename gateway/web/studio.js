@@ -197,7 +197,8 @@ function whyNotShown(app) {
 }
 
 /* The app is a stranger on an origin of its own; beyond that, it may not move the studio away. */
-const FRAME_MAY = 'allow-scripts allow-same-origin allow-forms allow-modals allow-popups allow-downloads';
+const FRAME_MAY = 'allow-scripts allow-same-origin allow-forms allow-modals allow-popups ' +
+                  'allow-downloads';
 
 function hidePreview() {
     at('preview')?.remove();
