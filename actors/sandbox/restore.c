@@ -1,8 +1,8 @@
 /* restore.c - the store says what should run here: make it so, once, and tell it what ended.
  *
  * All of it runs on the control thread. Starts go on side by side; one that fails is reported and
- * stops no other. Workspaces that were here at the start and that the store does not know are removed,
- * but only when it has named all it knows.
+ * stops no other. Workspaces that were here at the start and that the store does not know are
+ * removed, but only when it has named all it knows.
  */
 #include <inttypes.h>
 #include <stdio.h>
