@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "tests/gateway/civetweb_parse.h"
+#include "tests/gateway/forgiving_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "tests/gateway/civetweb_parse.h"
+#include "tests/gateway/forgiving_parse.h"
 
 struct row { const char *label, *raw; enum fault_kind kind; const char *reason; };
 
@@ -96,7 +96,8 @@ static const struct row rows[] = {
     {"length twice", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
      BAD, "more than one statement of where the body ends"},
     {"coding twice",
-     "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+     "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+     "Transfer-Encoding: chunked\r\n\r\n",
      BAD, "more than one statement of where the body ends"},
     {"length and coding",
      "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -178,7 +179,8 @@ static void test_number_of_headers(void **state)
 static void test_framing(void **state)
 {
     static const char with_length[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 12 \r\n\r\n";
-    static const char chunked[] = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static const char chunked[] =
+        "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     static struct as_civetweb parsed;
     struct http_headers headers;
     struct guard_verdict verdict;

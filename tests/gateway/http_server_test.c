@@ -88,16 +88,19 @@ static int set_up(void **state)
 
     (void) address_parse(TEXT_OF("127.0.0.1"), &loopback);
     self->port = free_port();
-    self->server = http_server_start(&(struct http_server_options){.listen_host = "127.0.0.1",
-                                                                   .listen_address = loopback,
-                                                                   .listen_port = self->port,
-                                                                   .threads = 16,
-                                                                   .address_connections_max = ADDRESS_MAX,
-                                                                   .proxies = &self->proxies,
-                                                                   .additional_header = "X-A: b",
-                                                                   .serve = serve,
-                                                                   .refuse = refuse},
-                                     &fault);
+    self->server = http_server_start(
+        &(struct http_server_options){
+            .listen_host = "127.0.0.1",
+            .listen_address = loopback,
+            .listen_port = self->port,
+            .threads = 16,
+            .address_connections_max = ADDRESS_MAX,
+            .proxies = &self->proxies,
+            .additional_header = "X-A: b",
+            .serve = serve,
+            .refuse = refuse,
+        },
+        &fault);
     if (!self->server)
         print_error("%s\n", fault.reason);
     *state = self;

@@ -179,7 +179,8 @@ static void test_request(void **state)
 /* Any cut of the octets gives the same data. */
 static void test_chunks(void **state)
 {
-    static const char octets[] = "5;a=b\r\nhello\r\n1 \r\n,\r\n006\r\n world\r\n0\r\nX: y\r\n\r\nrest";
+    static const char octets[] =
+        "5;a=b\r\nhello\r\n1 \r\n,\r\n006\r\n world\r\n0\r\nX: y\r\n\r\nrest";
 
     (void) state;
     for (size_t step = 1; step < sizeof octets; step++) {

@@ -1,5 +1,5 @@
-/* studio_test.mjs GATEWAY - the studio used in Chromium: make an app, see it live, change it, read its
- * log, stop, start and delete it; by mouse, by keyboard and at 360 pixels, without a console error.
+/* studio_test.mjs GATEWAY - the studio used in Chromium: make an app, see it live, change it, read
+ * its log, stop, start and delete it; by mouse, by keyboard and at 360 pixels, without a console error.
  *
  * The last line is `N passed, N failed`.
  */
@@ -86,13 +86,15 @@ await check('at 360 pixels nothing is wider than the screen', async () => {
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= 360, `the page is ${width} pixels wide`);
     if (process.env.SCREENSHOTS)
-        await page.screenshot({ path: `${process.env.SCREENSHOTS}/studio-phone.png`, fullPage: true });
+        await page.screenshot({ path: `${process.env.SCREENSHOTS}/studio-phone.png`,
+                                fullPage: true });
     await page.setViewportSize({ width: 1280, height: 900 });
     if (process.env.SCREENSHOTS)
         await page.screenshot({ path: `${process.env.SCREENSHOTS}/studio.png` });
 });
 await check('every control has a name', async () => {
-    const nameless = await page.evaluate(() => [...document.querySelectorAll('button, a, textarea, iframe')]
+    const nameless = await page.evaluate(() => 
+        [...document.querySelectorAll('button, a, textarea, iframe')]
         .filter(node => node.checkVisibility() && !(node.textContent.trim() || node.title ||
             node.getAttribute('aria-label') || node.labels?.length))
         .map(node => node.outerHTML));

@@ -1,11 +1,11 @@
-/* civetweb_parse.h - a request head taken apart as civetweb 1.15 does it: forgivingly, in place.
+/* forgiving_parse.h - a request head taken apart as civetweb 1.15 does it: forgivingly, in place.
  *
  * The guard judges what civetweb leaves behind in its buffer, so its tests and its fuzz target
  * need the same leavings. Follows get_http_header_len(), parse_http_request() and
  * parse_http_headers() of that release, step by step.
  */
-#ifndef ISEKAI_TESTS_GATEWAY_CIVETWEB_PARSE_H
-#define ISEKAI_TESTS_GATEWAY_CIVETWEB_PARSE_H
+#ifndef ISEKAI_TESTS_GATEWAY_FORGIVING_PARSE_H
+#define ISEKAI_TESTS_GATEWAY_FORGIVING_PARSE_H
 
 #include <ctype.h>
 
