@@ -1,5 +1,6 @@
 /* studio_test.mjs GATEWAY - the studio used in Chromium: make an app, see it live, change it, read
- * its log, stop, start and delete it; by mouse, by keyboard and at 360 pixels, without a console error.
+ * its log, stop, start and delete it; by mouse, by keyboard and at 360 pixels, without a console
+ * error.
  *
  * The last line is `N passed, N failed`.
  */
