@@ -372,8 +372,3 @@ bool http_is_stopping(const struct http_exchange *exchange)
 {
     return atomic_load(&exchange->server->is_stopping);
 }
-
-const char *http_status_phrase(int status)
-{
-    return mg_get_response_code_text(NULL, status);
-}

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
 import http.client
 
@@ -318,6 +319,31 @@ def run_pages():
     check("and started again", None if status == 200 else f"{status} {body}")
 
 
+def run_wake():
+    sleeper = f"{APP}-sleeper"
+    server = "require('http').createServer((q, r) => r.end('awake')).listen(process.env.PORT);"
+    status, answer = api("POST", "/api/sandbox/execute", {"appId": sleeper, "files": {"server.js": server},
+                                                          "config": {"timeoutMs": 1000}})
+    end = time.monotonic() + 20
+    while status == 201 and time.monotonic() < end:
+        status_now = api("GET", f"/api/apps/{sleeper}")[1]["status"]
+        if status_now != "running":
+            break
+        time.sleep(0.2)     # the app falls asleep by itself a second after its last request
+    check("an app that nobody asks falls asleep", None if status == 201 and status_now == "sleeping" else f"{status} {status_now}")
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(ask("/", host=f"{sleeper}.localhost:{PORT}")))
+               for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    good = all(status == 200 and unchunk(body) == b"awake" if "transfer-encoding" in fields else body == b"awake"
+               for status, fields, body, _ in answers)
+    check("twelve who come at once wake it, and all see it", None if len(answers) == 12 and good else str(answers)[:400])
+    api("DELETE", f"/api/apps/{sleeper}")
+
+
 def main():
     status, answer = api("POST", "/api/sandbox/execute", {"appId": APP, "files": {"server.js": SERVER}})
     if status != 201:
@@ -325,7 +351,7 @@ def main():
         print("0 passed, 1 failed")
         return 1
     try:
-        for run in [run_good, run_hostile, run_requests, run_stream, run_websocket, run_pages]:
+        for run in [run_good, run_hostile, run_requests, run_stream, run_websocket, run_pages, run_wake]:
             run()
     finally:
         api("DELETE", f"/api/apps/{APP}")
