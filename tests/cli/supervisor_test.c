@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,9 +97,11 @@ static pid_t supervise(void)
 
     if (pid == 0) {
         struct fault fault = {0};
+        /* Not O_CLOEXEC: the kernel hands a script to its shell as a path below this descriptor. */
         const struct supervisor_options options = {
-            .programs = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), .is_ready = never,
+            .programs = open(dir, O_PATH | O_DIRECTORY), .is_ready = never,
         };
+        (void) prctl(PR_SET_PDEATHSIG, SIGTERM);        /* not left behind by a failed test */
         log_begin("up", LOG_ERROR);
         bool done = supervisor_run(&options, &fault);
         _exit(done ? 0 : 1);
