@@ -25,16 +25,6 @@ static bool take_command(struct parcel *parcel, uint8_t version)
            *(const unsigned char *)zmq_msg_data(frame) == CLIENT_REQUEST;
 }
 
-static bool is_service_name(struct text name)
-{
-    if (name.size == 0 || name.size > SERVICE_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < name.size; i++)
-        if (name.at[i] < ' ' || name.at[i] > '~')
-            return false;
-    return true;
-}
-
 /* Read what the broker must know of the body. */
 static void look(struct broker *self, struct request *request)
 {
@@ -141,7 +131,7 @@ void client_command(struct broker *self, struct text id, uint8_t version, bool i
     self->asked = frame_text(name);
     struct request *request = request_new(self);
     if (!request) {
-        self->counts.undelivered++;     /* two million are under way: there is nothing to say it with */
+        self->counts.undelivered++;     /* two million are under way */
         return;
     }
     request->client = client;

@@ -247,6 +247,7 @@ void wheel_turn(struct broker *self);
 int64_t wheel_next_us(const struct broker *self);       /* INT64_MAX: nothing is armed */
 
 /* ---- broker_services.c ---- */
+bool is_service_name(struct text name);
 struct service *service_find(struct broker *self, struct text name);
 struct service *service_add(struct broker *self, struct text name);     /* NULL: too many */
 void service_gain_worker(struct broker *self, struct service *service);

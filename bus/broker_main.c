@@ -65,7 +65,8 @@ int main(int argc, char **argv)
 {
     struct bus_settings bus;
     struct broker_settings bounds;
-    const struct setting_group groups[] = {{&settings_of_bus, &bus}, {&settings_of_broker, &bounds}};
+    const struct setting_group groups[] = {{&settings_of_bus, &bus},
+                                           {&settings_of_broker, &bounds}};
     struct fault fault = {0};
     enum log_level level = LOG_INFO;
 

@@ -9,6 +9,16 @@
 
 #include "bus/broker_inside.h"
 
+bool is_service_name(struct text name)
+{
+    if (name.size == 0 || name.size > SERVICE_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.size; i++)
+        if (name.at[i] < ' ' || name.at[i] > '~')
+            return false;
+    return true;
+}
+
 static bool has_name(const struct table_node *node, const void *key)
 {
     const struct service *service = TABLE_ENTRY(node, struct service);

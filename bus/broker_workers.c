@@ -20,11 +20,12 @@ void worker_let_go(struct worker *self, struct request *request)
     TAILQ_INSERT_TAIL(&self->service->ready, self, ready);
 }
 
-/* Its worker died with it. Sent again only when it may be, and nothing of an answer is out. */
+/* Its worker died with it. One that may be sent again has kept its frames; it is, unless a part of
+ * an answer is out. */
 static void resolve(struct broker *self, struct request *request)
 {
-    bool may_again = request->frame_count > 0 && request->look.retry && !request->is_partial &&
-                     !self->is_stopping && self->now_us < request->deadline_us;
+    bool may_again = request->frame_count > 0 && !request->is_partial && !self->is_stopping &&
+                     self->now_us < request->deadline_us;
 
     if (!request->client) {     /* abandoned: it was told already */
         request_free(self, request);
@@ -109,11 +110,8 @@ static bool read_ready(struct broker *self, struct text *name, struct ready_word
     if (!service || parcel->is_cut || parcel_next(parcel))
         return false;
     *name = frame_text(service);
-    if (name->size == 0 || name->size > SERVICE_NAME_MAX || is_own_name(*name))
+    if (!is_service_name(*name) || is_own_name(*name))
         return false;
-    for (size_t i = 0; i < name->size; i++)
-        if (name->at[i] < ' ' || name->at[i] > '~')
-            return false;
     return !more || read_words(frame_text(more), words);
 }
 

@@ -26,7 +26,7 @@ struct envelope {
     enum envelope_kind kind;
     uint32_t msgid;
     struct text method;         /* request */
-    struct text params;         /* request: the one parameter's octets, a map; absent params: an empty map */
+    struct text params;         /* request: the one parameter's octets, a map; none: an empty map */
     struct text error;          /* answer: octets of the failure map, or absent when nil */
     struct text result;         /* answer: octets */
     struct text data;           /* progress: octets */

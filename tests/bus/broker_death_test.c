@@ -97,7 +97,8 @@ static void hear_beat(void *worker, uint32_t at, struct text protocol, struct te
 
 static void test_idle_and_busy_workers_get_heartbeats(void **state)
 {
-    void *idle = worker_01(&bed, T("idle")), *busy = worker_02(&bed, T("busy"), (struct text){NULL, 0});
+    void *idle = worker_01(&bed, T("idle"));
+    void *busy = worker_02(&bed, T("busy"), (struct text){NULL, 0});
     void *client = peer_dealer(&bed);
     struct heard held;
 

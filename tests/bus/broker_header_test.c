@@ -137,7 +137,8 @@ static void test_what_is_no_header(void **state)
     static const struct text rows[] = {
         T(""), T("\x90"), T("\xc0"), T("\x81"), T("\x81\xa1k"), T("\x80\x80"), T("\xc1"),
         T("\xdf\xff\xff\xff\xff"), T("\x81\xa6" "caller\xdd\xff\xff\xff\xff"),
-        T("\x85\xa6" "caller\xc0\xa6" "caller\xc0\xa6" "caller\xc0\xa6" "caller\xc0\xa6" "caller\xc0"),
+        T("\x85\xa6" "caller\xc0\xa6" "caller\xc0\xa6" "caller\xc0\xa6" "caller\xc0"
+          "\xa6" "caller\xc0"),
         {large, sizeof large - 2},
     };
 

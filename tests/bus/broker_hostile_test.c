@@ -205,8 +205,8 @@ static void test_words_out_of_turn(void **state)
 /* Only the worker that holds a request may answer it, whatever another one knows. */
 static void test_a_stolen_address_is_worth_nothing(void **state)
 {
-    void *worker = worker_02(&bed, T("echo"), OURS_16), *thief = worker_02(&bed, T("other"), OURS_16);
-    void *client = peer_dealer(&bed);
+    void *worker = worker_02(&bed, T("echo"), OURS_16), *client = peer_dealer(&bed);
+    void *thief = worker_02(&bed, T("other"), OURS_16);
     struct heard request, heard;
 
     (void)state;

@@ -320,7 +320,8 @@ static void test_ten_thousand_through(void **state)
     (void)state;
     while (got < REQUESTS) {
         for (; sent < REQUESTS && sent < got + UNDER_WAY; sent++)
-            SAY(client, T("MDPC02"), T("\1"), T("echo"), ((struct text){(char *)&sent, sizeof sent}));
+            SAY(client, T("MDPC02"), T("\1"), T("echo"),
+                ((struct text){(char *)&sent, sizeof sent}));
         zmq_pollitem_t items[] = {{worker, 0, ZMQ_POLLIN, 0}, {client, 0, ZMQ_POLLIN, 0}};
         assert_true(zmq_poll(items, 2, 10000) > 0);
         if (items[0].revents) {

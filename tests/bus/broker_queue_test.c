@@ -110,7 +110,8 @@ static void test_octets_of_a_caller_are_bounded(void **state)
     void *worker = busy_worker(T("echo"), &held);
     void *greedy = peer_dealer(&bed), *modest = peer_dealer(&bed);
     ask(greedy, T("echo"), 1, ((struct text){large, sizeof large}));
-    ask(greedy, T("other"), 2, ((struct text){large, sizeof large}));   /* at all services together */
+    /* At all services together. */
+    ask(greedy, T("other"), 2, ((struct text){large, sizeof large}));
     assert_true(hear_failure(greedy, 2, "overloaded") > 0);
     ask(modest, T("echo"), 3, ((struct text){large, sizeof large}));
     settle(modest);
@@ -132,6 +133,8 @@ static void test_unknown_names_take_no_room_from_known_ones(void **state)
     for (char i = 1; i <= 4; i++)
         ask(client, names[i - 1], i, T(""));
     (void) hear_failure(client, 4, "overloaded");
+    ask(client, names[0], 8, T(""));        /* one that waits already takes as much room */
+    (void) hear_failure(client, 8, "overloaded");
     for (char i = 1; i <= 3; i++)
         ask(client, T("echo"), i, T(""));
     settle(client);

@@ -37,18 +37,21 @@ static const struct {
     {"request of three",     T("\x93\x00\x07\xa1m"), "not a MessagePack-RPC message"},
     {"request of five",      T("\x95\x00\x07\xa1m\x91\x80\xc0"), "not a MessagePack-RPC message"},
     {"msgid negative",       T("\x94\x00\xff\xa1m\x91\x80"), "msgid is not a number of 32 bits"},
-    {"msgid negative, wide", T("\x94\x00\xd2\x80\x00\x00\x00\xa1m\x91\x80"), "msgid is not a number of 32 bits"},
+    {"msgid negative, wide", T("\x94\x00\xd2\x80\x00\x00\x00\xa1m\x91\x80"),
+                             "msgid is not a number of 32 bits"},
     {"msgid of 64 bits",     T("\x94\x00\xcf\x00\x00\x00\x01\x00\x00\x00\x00\xa1m\x91\x80"),
                              "msgid is not a number of 32 bits"},
     {"msgid a string",       T("\x94\x00\xa1x\xa1m\x91\x80"), "msgid is not a number of 32 bits"},
     {"method a number",      T("\x94\x00\x07\x01\x91\x80"), "method is not a string"},
     {"method octets",        T("\x94\x00\x07\xc4\x01m\x91\x80"), "method is not a string"},
     {"params a map",         T("\x94\x00\x07\xa1m\x80"), "params is not an array of one map"},
-    {"two parameters",       T("\x94\x00\x07\xa1m\x92\x80\x80"), "params is not an array of one map"},
+    {"two parameters",       T("\x94\x00\x07\xa1m\x92\x80\x80"),
+                             "params is not an array of one map"},
     {"parameter an array",   T("\x94\x00\x07\xa1m\x91\x90"), "the parameter is not a map"},
     {"parameter nil",        T("\x94\x00\x07\xa1m\x91\xc0"), "the parameter is not a map"},
     {"error a string",       T("\x94\x01\x07\xa1x\xc0"), "error is neither nil nor a map"},
-    {"other notification",   T("\x93\x02\xa5other\x92\x07\x80"), "not a notification named progress"},
+    {"other notification",   T("\x93\x02\xa5other\x92\x07\x80"),
+                             "not a notification named progress"},
     {"progress of one",      T("\x93\x02\xa8" "progress\x91\x07"), "params is not [msgid, data]"},
 };
 
@@ -97,7 +100,8 @@ static void test_parts_of_answers(void **state)
     assert_true(text_equals(envelope.result, T("\x92\x01\x02")));
     assert_true(envelope_read(T("\x94\x01\x07\x81\xa4name\xa1x\xc0"), &envelope, &fault));
     assert_true(text_equals(envelope.error, T("\x81\xa4name\xa1x")));
-    assert_true(envelope_read(T("\x93\x02\xa8" "progress\x92\x09\x81\xa4step\xa1s"), &envelope, &fault));
+    assert_true(envelope_read(T("\x93\x02\xa8" "progress\x92\x09\x81\xa4step\xa1s"), &envelope,
+                              &fault));
     assert_int_equal(envelope.kind, ENVELOPE_PROGRESS);
     assert_int_equal(envelope.msgid, 9);
     assert_true(text_equals(envelope.data, T("\x81\xa4step\xa1s")));
@@ -159,7 +163,8 @@ static void test_writing(void **state)
     (void) fault_set(&fault, FAULT_overloaded, "full");
     (void) fault_retry_after(&fault, 5);
     assert_true(envelope_write_fault(7, &fault, &buffer));
-    assert_written(&buffer, T("\x94\x01\x07\x83\xa4name\xaaoverloaded\xa6reason\xa4" "full\xa7retryMs\x05\xc0"));
+    assert_written(&buffer, T("\x94\x01\x07\x83\xa4name\xaaoverloaded\xa6reason\xa4" "full"
+                              "\xa7retryMs\x05\xc0"));
     msgpack_sbuffer_destroy(&buffer);
 }
 

@@ -2,7 +2,8 @@
 """guide_peers.py BROKER - plain MDP/0.1 peers, as the ZeroMQ Guide writes them, on the real broker.
 
 Method: the program is started in a directory of its own. The client is a REQ, the worker a DEALER
-with one thread; neither knows anything of Isekai. Then the program is stopped, killed, started again.
+with one thread; neither knows anything of Isekai. Then the program is stopped, killed, started
+again.
 """
 import os
 import pwd

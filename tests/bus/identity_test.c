@@ -19,6 +19,7 @@
 #include "bus/ids.h"
 
 enum { NOBODY = 65534 };
+#define NO_CAPABILITIES "0000000000000000\n"
 
 /* The line of /proc/self/status that begins so. */
 static bool status_says(const char *line)
@@ -43,9 +44,9 @@ static int check_dropped(void)
     if (!status_says("Uid:\t65534\t65534\t65534\t65534\n") ||
         !status_says("Gid:\t65534\t65534\t65534\t65534\n") || !status_says("Groups:\t \n"))
         return 2;
-    if (!status_says("CapInh:\t0000000000000000\n") || !status_says("CapPrm:\t0000000000000000\n") ||
-        !status_says("CapEff:\t0000000000000000\n") || !status_says("CapBnd:\t0000000000000000\n") ||
-        !status_says("CapAmb:\t0000000000000000\n"))
+    if (!status_says("CapInh:\t" NO_CAPABILITIES) || !status_says("CapPrm:\t" NO_CAPABILITIES) ||
+        !status_says("CapEff:\t" NO_CAPABILITIES) || !status_says("CapBnd:\t" NO_CAPABILITIES) ||
+        !status_says("CapAmb:\t" NO_CAPABILITIES))
         return 3;
     if (!status_says("NoNewPrivs:\t1\n"))
         return 4;

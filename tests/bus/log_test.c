@@ -69,7 +69,8 @@ static void test_a_line_cannot_be_forged(void **state)
 
     (void)state;
     begin_capture();
-    log_line(LOG_WARN, "a\nb", "x name=%s", "1\r\n2\t3\x1b[0m4\x7f" "5\xc2\x85" "6\xff" "7\xed\xa0\x80" "8"
+    log_line(LOG_WARN, "a\nb", "x name=%s",
+             "1\r\n2\t3\x1b[0m4\x7f" "5\xc2\x85" "6\xff" "7\xed\xa0\x80" "8"
              "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
     end_capture(line, sizeof line);
     assert_line(line, "level=warn process=test request=a?b x name=1??2?3?[0m4?5??6?7???8"

@@ -116,7 +116,8 @@ void peer_close(void *socket)
 void say_frames(void *socket, const struct text *frames)
 {
     for (; frames->at; frames++)
-        assert_true(zmq_send(socket, frames->at, frames->size, frames[1].at ? ZMQ_SNDMORE : 0) >= 0);
+        assert_true(zmq_send(socket, frames->at, frames->size,
+                             frames[1].at ? ZMQ_SNDMORE : 0) >= 0);
 }
 
 void hear(void *socket, struct heard *out)
@@ -139,8 +140,9 @@ static bool is_heartbeat(const struct heard *heard)
 
     if (heard->count != at + 2)
         return false;
-    return (text_is(heard_frame(heard, at), "MDPW02") && text_is(heard_frame(heard, at + 1), "\5")) ||
-           (text_is(heard_frame(heard, at), "MDPW01") && text_is(heard_frame(heard, at + 1), "\4"));
+    struct text protocol = heard_frame(heard, at), command = heard_frame(heard, at + 1);
+    return (text_is(protocol, "MDPW02") && text_is(command, "\5")) ||
+           (text_is(protocol, "MDPW01") && text_is(command, "\4"));
 }
 
 void hear_command(void *socket, struct heard *out)
@@ -204,7 +206,8 @@ uint64_t assert_failure(const struct heard *heard, uint32_t index, uint32_t msgi
     assert_true(message_decode(&failure_message, envelope.error, STRICT, arena, &failure, NULL,
                                &fault));
     if (!text_is(failure.name, name))
-        fail_msg("'%.*s' (%.*s), not '%s'", TEXT_ARGS(failure.name), TEXT_ARGS(failure.reason), name);
+        fail_msg("'%.*s' (%.*s), not '%s'", TEXT_ARGS(failure.name), TEXT_ARGS(failure.reason),
+                 name);
     arena_free(arena);
     return failure.retry_ms;
 }
@@ -237,7 +240,9 @@ void answer_02(void *socket, const struct heard *request, struct text body)
 
 void answer_01(void *socket, const struct heard *request, struct text body)
 {
-    SAY(socket, T(""), T("MDPW01"), T("\3"), heard_frame(request, REQUEST_ADDRESS + 1), T(""), body);
+    struct text address = heard_frame(request, REQUEST_ADDRESS + 1);
+
+    SAY(socket, T(""), T("MDPW01"), T("\3"), address, T(""), body);
 }
 
 /* ---- the broker's own words ---- */

@@ -57,7 +57,8 @@ struct text heard_frame(const struct heard *heard, uint32_t index);
 void heard_drop(struct heard *heard);
 void assert_frame(const struct heard *heard, uint32_t index, struct text expected);
 /* The body in that frame is [1, msgid, {name...}, nil]; gives its retry_ms. */
-uint64_t assert_failure(const struct heard *heard, uint32_t index, uint32_t msgid, const char *name);
+uint64_t assert_failure(const struct heard *heard, uint32_t index, uint32_t msgid,
+                        const char *name);
 
 /* Workers. `words` is the map of READY; absent: a plain MDP worker. */
 void *worker_02(struct bed *self, struct text service, struct text words);

@@ -87,7 +87,8 @@ static void test_refusals(void **state)
     LOAD(&loaded, "--queue-messages-max=5x");
     assert_refused(&loaded, "queue_messages_max: '5x' is not a number in 1..1000000");
     LOAD(&loaded, "--queue-messages-max=99999999999999999999");
-    assert_refused(&loaded, "queue_messages_max: '99999999999999999999' is not a number in 1..1000000");
+    assert_refused(&loaded,
+                   "queue_messages_max: '99999999999999999999' is not a number in 1..1000000");
     LOAD(&loaded, "--node=");
     assert_refused(&loaded, "isekai_node: '' has 0 octets, not 1..64");
     LOAD(&loaded, "--nope=1");
