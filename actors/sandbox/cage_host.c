@@ -81,6 +81,16 @@ static void find_node_lib(struct cage_host *out)
         *out->node_lib = '\0';
 }
 
+static void choose_caged_paths(struct cage_host *out)
+{
+    bool is_in_usr = strncmp(out->node, "/usr/", 5) == 0;
+
+    (void) snprintf(out->caged_node, sizeof out->caged_node, "%s",
+                    is_in_usr ? out->node : "/opt/node/bin/node");
+    (void) snprintf(out->caged_lib, sizeof out->caged_lib, "%s",
+                    is_in_usr ? out->node_lib : "/opt/node/lib");
+}
+
 bool cage_host_own_init(char out[PATH_MAX], struct fault *fault)
 {
     ssize_t size = readlink("/proc/self/exe", out, PATH_MAX - 1);
@@ -193,6 +203,7 @@ bool cage_host_find(struct cage_host *out, const char *node_path, const char *in
     if (!find_node(out, node_path, fault))
         return false;
     find_node_lib(out);
+    choose_caged_paths(out);
     if (for_others && !reach_check(out->node, fault))
         return fault_while(fault, "node");
     if (snprintf(out->files, sizeof out->files, "%s/cage", runtime) >= (int)sizeof out->files)

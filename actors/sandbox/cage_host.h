@@ -17,7 +17,10 @@
 struct cage_host {
     char bwrap[PATH_MAX];
     char node[PATH_MAX];            /* an ELF file, without links */
-    char node_lib[PATH_MAX];        /* lib beside its bin, outside of /usr; "": none */
+    char node_lib[PATH_MAX];        /* lib beside its bin, if that is not /usr/lib; "": none */
+    /* Where they are in the cage: where they are on the host below /usr, else below /opt/node, for
+     * a path of the host may be in the way of the cage's own /app, /data or /tmp. */
+    char caged_node[PATH_MAX], caged_lib[PATH_MAX];
     char files[PATH_MAX];           /* <data>/runtime/cage */
 };
 

@@ -60,7 +60,7 @@ static const char *const shown[] = {
 
 static void add_environment(struct cage_arguments *out, const struct cage_spec *spec)
 {
-    const char *slash = strrchr(spec->host->node, '/');
+    const char *slash = strrchr(spec->host->caged_node, '/');
 
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
         add(out, "--setenv");
@@ -69,7 +69,7 @@ static void add_environment(struct cage_arguments *out, const struct cage_spec *
     }
     add(out, "--setenv");
     add(out, "PATH");
-    add(out, "%.*s", (int)(slash - spec->host->node), spec->host->node);
+    add(out, "%.*s", (int)(slash - spec->host->caged_node), spec->host->caged_node);
     add(out, "--setenv");
     add(out, "PORT");
     add(out, "%u", spec->port);
@@ -110,8 +110,8 @@ static void add_files(struct cage_arguments *out, const struct cage_spec *spec)
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         add_shown(out, shown[i]);
     if (*spec->host->node_lib)
-        add_bind(out, "--ro-bind", spec->host->node_lib, spec->host->node_lib);
-    add_bind(out, "--ro-bind", spec->host->node, spec->host->node);
+        add_bind(out, "--ro-bind", spec->host->node_lib, spec->host->caged_lib);
+    add_bind(out, "--ro-bind", spec->host->node, spec->host->caged_node);
     (void) snprintf(path, sizeof path, "%s/etc", spec->host->files);
     add_bind(out, "--ro-bind", path, "/etc");
     (void) snprintf(path, sizeof path, "%s/isekai", spec->host->files);
@@ -157,7 +157,7 @@ static void add_program(struct cage_arguments *out, const struct cage_spec *spec
     add(out, "%" PRIu64, limits->file_mb);
     add(out, "%" PRIu64, limits->pids);
     add(out, "%" PRIu64, has_cgroup ? 0 : limits->memory_mb);
-    add(out, "%s", spec->host->node);
+    add(out, "%s", spec->host->caged_node);
     add(out, "--max-old-space-size=%" PRIu64, heap_mb(limits->memory_mb));
     add(out, "%s%s", spec->entry->is_static ? "/isekai/static.js" : "/app/",
         spec->entry->is_static ? "" : spec->entry->path);
