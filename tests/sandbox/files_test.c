@@ -197,6 +197,7 @@ static void make_deep(int levels)
         int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(next >= 0);
         OWNED(fd) int file = openat(next, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(file >= 0);
         (void) close(at);
         at = next;
     }
@@ -379,6 +380,7 @@ static void test_the_sweeper_empties_the_trash(void **state)
     (void) state;
     open_workspace();
     OWNED(fd) int app = workspace_app(&workspace, "app", true, &fault);
+    assert_true(app >= 0);
     put("runtime/apps/app/f", "x");
     assert_true(workspace_discard_app(&workspace, "app", &fault));
     assert_false(workspace_has(&workspace, "app"));
