@@ -160,7 +160,13 @@ export async function checkRefusals(browser, label, url, writePath) {
                     await ask(path.write, { method: 'POST', headers: { 'Content-Type': type }, body: 'x'.repeat(path.tooLarge) }),
                 ];
             }, writePath);
-            assert.deepEqual(statuses, [[404, true], [404, true], [404, true], [404, true], [405, true], [415, true], [400, true], [413, true]]);
+            /* Of these the gateway refuses two itself when it stands before the app: an encoded
+             * slash with 400, a verb that is none of HTTP's own. */
+            const wanted = [[404], [404], [404, 400], [404], [405, 400, 501], [415], [400], [413]];
+            const ofApp = [404, 404, 404, 404, 405, 415, 400, 413];
+            const broken = statuses.map(([status, explained], i) =>
+                wanted[i].includes(status) && (explained || status !== ofApp[i]) ? '' : `${i}: ${status} ${explained}`);
+            assert.equal(broken.filter(Boolean).join(', '), '');
         } finally {
             await page.close();
         }
