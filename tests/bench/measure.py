@@ -17,6 +17,7 @@ from product import BIN, Product, ROLES, free_port  # noqa: E402
 
 ROUNDS = int(sys.argv[1])
 SECONDS = 4
+WORKERS = 4
 TICK = os.sysconf("SC_CLK_TCK")
 SERVER = "require('http').createServer((q, r) => r.end('ok')).listen(process.env.PORT);"
 
@@ -103,9 +104,9 @@ def measure_echo(product):
     with tempfile.TemporaryDirectory() as directory:
         front, back = f"ipc://{directory}/front", f"ipc://{directory}/back"
         proxy = subprocess.Popen(echo("proxy", front, back))
-        plain = subprocess.Popen(echo("worker", back, "plain"))
         broker = f"ipc://{product.run_dir}/bus/broker"
-        mdp = subprocess.Popen(echo("worker", broker, "mdp"))
+        workers = [subprocess.Popen(echo("worker", where, kind)) for _ in range(WORKERS)
+                   for where, kind in ((back, "plain"), (broker, "mdp"))]
         rates = {"zmq_proxy": [], "broker": []}
         try:
             for _ in range(ROUNDS):
@@ -115,10 +116,11 @@ def measure_echo(product):
                                          check=True)
                     rates[name].append(float(out.stdout))
         finally:
-            for peer in (plain, mdp, proxy):
+            for peer in (*workers, proxy):
                 peer.kill()
                 peer.wait()
-    print(f"(b) echo, 100 under way, credit 16, requests/s, median of {ROUNDS}")
+    print(f"(b) echo, {WORKERS} workers on each side, 100 under way, credit 16, requests/s,"
+          f" median of {ROUNDS}")
     for name, values in rates.items():
         print(f"    {name:10} {spread(values)}")
     print(f"    ratio: {statistics.median(rates['broker']) / statistics.median(rates['zmq_proxy']):.2f}"
