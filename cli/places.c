@@ -35,17 +35,27 @@ static const struct place {
     {false, "preview",      false, true,  0750},
 };
 
-/* mkdir -p of an absolute path, 0755 for what is missing, without following what strangers may
- * have put there: each step is opened from the one before. */
-static int open_path(const char *path, struct fault *fault)
+/* May the role's user pass through this directory to what lies below? */
+static bool lets_pass(const struct stat *about, uid_t uid, gid_t gid)
 {
-    OWNED(fd) int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    char name[NAME_MAX + 1];
+    if (geteuid() != 0)
+        return true;            /* the roles are who made it */
+    return (about->st_mode & S_IXOTH) || (about->st_uid == uid && (about->st_mode & S_IXUSR)) ||
+           (about->st_gid == gid && (about->st_mode & S_IXGRP));
+}
 
-    while (at >= 0 && *path) {
-        size_t length = strcspn(path, "/");
-        (void) snprintf(name, sizeof name, "%.*s", (int)length, path);
-        path += length + (path[length] == '/');
+/* mkdir -p of an absolute path, 0755 for what is missing; each step is opened from the one before. */
+static int open_path(const char *path, uid_t uid, gid_t gid, struct fault *fault)
+{
+    OWNED(fd) int at = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *rest = path;
+    char name[NAME_MAX + 1];
+    struct stat about;
+
+    while (at >= 0 && *rest) {
+        size_t length = strcspn(rest, "/");
+        (void) snprintf(name, sizeof name, "%.*s", (int)length, rest);
+        rest += length + (rest[length] == '/');
         if (length == 0)
             continue;
         if (mkdirat(at, name, 0755) < 0 && errno != EEXIST)
@@ -53,12 +63,30 @@ static int open_path(const char *path, struct fault *fault)
         int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         fd_drop(&at);
         at = next;
-        if (at >= 0 && !*path)
-            return fd_take(&at);
+        if (at >= 0 && fstat(at, &about) == 0 && !lets_pass(&about, uid, gid)) {
+            (void) fault_set(fault, FAULT_internal, "'%s' in '%s' lets the roles' user not pass; "
+                             "choose another directory, such as /var/lib/isekai", name, path);
+            return -1;
+        }
     }
+    if (at >= 0 && !*rest)
+        return fd_take(&at);
     (void) fault_set(fault, FAULT_internal, "directory '%s': %s; choose another with --data or "
-                     "ISEKAI_RUN", name, strerror(errno));
+                     "ISEKAI_RUN", path, strerror(errno));
     return -1;
+}
+
+/* Sockets in a directory of somebody else's would be somebody else's: /tmp is open to all. */
+static bool is_ours_alone(int fd, const char *path, struct fault *fault)
+{
+    struct stat about;
+
+    if (fstat(fd, &about) < 0)
+        return fault_set(fault, FAULT_internal, "look at '%s': %s", path, strerror(errno));
+    if (about.st_uid != geteuid() || (about.st_mode & (S_IWGRP | S_IWOTH)))
+        return fault_set(fault, FAULT_internal, "'%s' is not ours alone; remove it, or set "
+                         "ISEKAI_RUN to another directory", path);
+    return true;
 }
 
 static bool make(const struct places *places, const struct place *place, uid_t uid, gid_t gid,
@@ -113,10 +141,10 @@ bool places_open(const struct bus_settings *bus, struct places *out, struct faul
     *out = (struct places){-1, -1, -1};
     if (uid == 0 && !identity_find(bus->isekai_user, &uid, &gid, fault))
         return false;
-    out->data = open_path(bus->isekai_data, fault);
+    out->data = open_path(bus->isekai_data, uid, gid, fault);
     if (out->data >= 0 && take_lock(out, bus->isekai_data, fault))
-        out->run = open_path(bus->isekai_run, fault);
-    bool done = out->run >= 0;
+        out->run = open_path(bus->isekai_run, uid, gid, fault);
+    bool done = out->run >= 0 && is_ours_alone(out->run, bus->isekai_run, fault);
     for (size_t i = 0; done && i < sizeof table / sizeof *table; i++)
         done = make(out, &table[i], uid, gid, fault);
     if (done) {         /* what a killed one left */
