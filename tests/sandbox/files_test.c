@@ -1,4 +1,4 @@
-/* files_test - trees an app has shaped, versions and copies, the log on disk, the sweeper.
+/* files_test - trees an app has shaped, versions and copies, the sweeper.
  *
  * Method: real directories under /tmp with every trick a process of the app could leave in them.
  */
@@ -17,7 +17,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "actors/sandbox/app_log.h"
 #include "actors/sandbox/sweeper.h"
 #include "actors/sandbox/tree.h"
 #include "actors/sandbox/workspace.h"
@@ -392,193 +391,9 @@ static void test_the_sweeper_empties_the_trash(void **state)
     workspace_close(&workspace);
 }
 
-/* ---- the log ---- */
-
-static struct app_log app_log;
-static struct arena *arena;
-
-static int make_log(void **state)
-{
-    make(state);
-    arena = arena_new(64 << 20);
-    assert_true(app_log_open(&app_log, root, 65536, &fault));
-    return 0;
-}
-
-static int drop_log(void **state)
-{
-    app_log_close(&app_log);
-    arena_free(arena);
-    return drop(state);
-}
-
-static void say(const char *text)
-{
-    app_log_take(&app_log, LOG_STDOUT, text, strlen(text));
-}
-
-static struct logs_reply read_log(uint64_t after, uint32_t tail)
-{
-    struct logs_reply reply;
-
-    assert_true(app_log_read(root, after, tail, arena, &reply, &fault));
-    return reply;
-}
-
-static void test_lines_are_put_together(void **state)
-{
-    (void) state;
-    say("one\ntw");
-    assert_int_equal(read_log(0, 100).logs.count, 1);
-    say("o\r\n\nthree");
-    app_log_end_lines(&app_log);
-    app_log_say(&app_log, "it is %d", 4);
-    struct logs_reply reply = read_log(0, 100);
-    assert_int_equal(reply.logs.count, 5);
-    assert_true(text_is(reply.logs.at[1].line, "two"));
-    assert_true(text_is(reply.logs.at[2].line, ""));
-    assert_true(text_is(reply.logs.at[3].line, "three"));
-    assert_true(text_is(reply.logs.at[3].stream, "stdout"));
-    assert_true(text_is(reply.logs.at[4].line, "it is 4"));
-    assert_true(text_is(reply.logs.at[4].stream, "system"));
-    for (uint32_t i = 0; i < 5; i++)
-        assert_int_equal(reply.logs.at[i].seq, i + 1);
-}
-
-static void test_tail_and_after(void **state)
-{
-    char line[32];
-
-    (void) state;
-    for (int i = 1; i <= 50; i++) {
-        (void) snprintf(line, sizeof line, "line %d\n", i);
-        say(line);
-    }
-    struct logs_reply reply = read_log(0, 3);
-    assert_int_equal(reply.logs.count, 3);
-    assert_true(text_is(reply.logs.at[0].line, "line 48"));
-    assert_true(text_is(reply.logs.at[2].line, "line 50"));
-    reply = read_log(10, 5);
-    assert_int_equal(reply.logs.count, 5);
-    assert_true(text_is(reply.logs.at[0].line, "line 11"));
-    assert_int_equal(reply.logs.at[4].seq, 15);
-    assert_int_equal(read_log(50, 5).logs.count, 0);
-    assert_int_equal(read_log(1000000, 5).logs.count, 0);
-}
-
-static void test_long_lines_are_cut(void **state)
-{
-    static char line[3 * LOG_LINE_OCTETS_MAX];
-
-    (void) state;
-    memset(line, 'x', sizeof line - 1);
-    line[sizeof line - 2] = '\n';
-    say(line);
-    say("next\n");
-    struct logs_reply reply = read_log(0, 10);
-    assert_int_equal(reply.logs.count, 2);
-    assert_int_equal(reply.logs.at[0].line.size, LOG_LINE_OCTETS_MAX);
-    assert_true(text_is(reply.logs.at[1].line, "next"));
-}
-
-/* Whatever comes, the contract's own bounds hold for every line. */
-static void test_lines_fit_the_contract(void **state)
-{
-    static char noise[200000];
-    msgpack_sbuffer packed;
-
-    (void) state;
-    for (size_t i = 0; i < sizeof noise; i++)
-        noise[i] = (char)(i * 7919 % 256);
-    app_log_take(&app_log, LOG_STDERR, noise, sizeof noise);
-    memset(noise, '\xff', sizeof noise);
-    app_log_take(&app_log, LOG_STDERR, noise, sizeof noise);
-    app_log_end_lines(&app_log);
-    struct logs_reply reply = read_log(0, 1000);
-    assert_true(reply.logs.count > 10);
-    msgpack_sbuffer_init(&packed);
-    if (!message_encode(&logs_reply_message, &reply, &packed, &fault))
-        fail_msg("%s", fault.reason);
-    msgpack_sbuffer_destroy(&packed);
-}
-
-static void test_the_log_is_bounded_and_keeps_the_last(void **state)
-{
-    struct stat new, old = {0};
-
-    (void) state;
-    for (int i = 0; i < 20000; i++)
-        say("a line of some length, again and again\n");
-    say("the last\n");
-    assert_int_equal(fstatat(root, "log/new", &new, 0), 0);
-    assert_int_equal(fstatat(root, "log/old", &old, 0), 0);
-    assert_true(new.st_size + old.st_size <= 65536);
-    struct logs_reply reply = read_log(0, 10);
-    assert_true(text_is(reply.logs.at[9].line, "the last"));
-    assert_int_equal(reply.logs.at[9].seq, 20001);
-    reply = read_log(1, 10);            /* what is gone is gone: the oldest there are */
-    assert_int_equal(reply.logs.count, 10);
-    assert_true(reply.logs.at[0].seq > 1);
-}
-
-static int64_t test_now_us;
-static int64_t test_clock(void)
-{
-    return test_now_us;
-}
-
-static void test_a_flood_is_dropped_and_counted(void **state)
-{
-    static char piece[65536];
-
-    (void) state;
-    test_now_us = clock_now_us();
-    clock_set_source_for_test(test_clock);
-    memset(piece, 'x', sizeof piece);
-    piece[sizeof piece - 1] = '\n';
-    for (int i = 0; i < 2 * LOG_BURST_OCTETS / (int)sizeof piece; i++)
-        app_log_take(&app_log, LOG_STDOUT, piece, sizeof piece);
-    test_now_us += 1000000;
-    say("calm again\n");
-    clock_set_source_for_test(NULL);
-    struct logs_reply reply = read_log(0, 2);
-    assert_true(text_is(reply.logs.at[1].line, "calm again"));
-    assert_true(text_is(reply.logs.at[0].stream, "system"));
-    assert_non_null(memmem(reply.logs.at[0].line.at, reply.logs.at[0].line.size,
-                           "octets of log were dropped", 26));
-}
-
-static void test_seq_goes_on_after_a_restart(void **state)
-{
-    (void) state;
-    say("one\ntwo\n");
-    app_log_close(&app_log);
-    assert_true(app_log_open(&app_log, root, 65536, &fault));
-    say("three\n");
-    struct logs_reply reply = read_log(0, 10);
-    assert_int_equal(reply.logs.count, 3);
-    assert_int_equal(reply.logs.at[2].seq, 3);
-}
-
-static void test_a_torn_line_is_left_out(void **state)
-{
-    (void) state;
-    say("one\ntwo\n");
-    app_log_close(&app_log);
-    OWNED(fd) int fd = openat(root, "log/new", O_WRONLY | O_APPEND | O_CLOEXEC);
-    assert_int_equal(write(fd, "3 17", 4), 4);      /* the power went away */
-    assert_true(app_log_open(&app_log, root, 65536, &fault));
-    say("after\n");
-    struct logs_reply reply = read_log(0, 10);
-    assert_int_equal(reply.logs.count, 3);
-    assert_true(text_is(reply.logs.at[2].line, "after"));
-    assert_int_equal(reply.logs.at[2].seq, 3);
-}
-
 int main(void)
 {
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, make, drop)
-#define WITH_LOG(test) cmocka_unit_test_setup_teardown(test, make_log, drop_log)
     const struct CMUnitTest tests[] = {
         IN_ROOM(test_writing_makes_directories),
         IN_ROOM(test_paths_that_lead_out_are_refused),
@@ -596,14 +411,6 @@ int main(void)
         IN_ROOM(test_uids_are_remembered_and_reused),
         IN_ROOM(test_big_data_gives_an_empty_trial),
         IN_ROOM(test_the_sweeper_empties_the_trash),
-        WITH_LOG(test_lines_are_put_together),
-        WITH_LOG(test_tail_and_after),
-        WITH_LOG(test_long_lines_are_cut),
-        WITH_LOG(test_lines_fit_the_contract),
-        WITH_LOG(test_the_log_is_bounded_and_keeps_the_last),
-        WITH_LOG(test_a_flood_is_dropped_and_counted),
-        WITH_LOG(test_seq_goes_on_after_a_restart),
-        WITH_LOG(test_a_torn_line_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
