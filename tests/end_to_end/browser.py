@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""browser.py [SCREENSHOTS] - make an app of each template in the real product and use it in Chromium."""
+"""browser.py [SCREENSHOTS] - an app of each template, and the studio, used in Chromium."""
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,21 @@ def make(product, prompt, change=None):
     return app.json()["previewUrl"]
 
 
+def run_both(*scripts):
+    """Run each, pass on what it prints, and close with one count for all."""
+    passed = failed = 0
+    for script, *words in scripts:
+        done = subprocess.run(["node", os.path.join(HERE, script), *words], capture_output=True,
+                              text=True)
+        *lines, last = done.stdout.strip().split("\n")
+        print("\n".join(lines), done.stderr, sep="\n")
+        counted = re.fullmatch(r"(\d+) passed, (\d+) failed", last)
+        passed += int(counted[1]) if counted else 0
+        failed += int(counted[2]) if counted else 1
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
 def main():
     with Product(settings={"apps_rate_limit": 100000, "running_max": 50}) as product:
         urls = {name: make(product, prompt) for name, prompt in PROMPTS.items()}
@@ -37,8 +53,8 @@ def main():
         with tempfile.NamedTemporaryFile("w", suffix=".json") as table:
             json.dump(urls, table)
             table.flush()
-            return subprocess.run(["node", os.path.join(HERE, "browser", "templates_test.mjs"),
-                                   table.name, *sys.argv[1:]]).returncode
+            return run_both(("browser/templates_test.mjs", table.name, *sys.argv[1:]),
+                            ("../gateway/studio_test.mjs", f"http://localhost:{product.port}"))
 
 
 if __name__ == "__main__":

@@ -146,6 +146,11 @@ class Flow(unittest.TestCase):
         self.assertEqual(self.product.preview(url).body, b"one")
         app = self.product.http("GET", f"/api/apps/{app_id}").json()
         self.assertEqual((app["status"], app["version"]), ("running", 1))
+        # the next change takes the failed one's number, and nothing of its files
+        mended = self.product.http("PATCH", f"/api/apps/{app_id}", {"changes": {
+            "server.js": SERVER.replace("'one'", "'two'")}})
+        self.assertEqual((mended.status, mended.json()["version"]), (200, 2), mended)
+        self.assertEqual(self.product.preview(url).body, b"two")
 
     def test_an_app_that_cannot_start_is_422_with_its_log(self):
         problem = self.execute("never-up", {"server.js": "throw new Error('no luck today')"}, 422)

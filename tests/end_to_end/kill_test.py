@@ -1,5 +1,6 @@
 """kill -9 of each role in the middle of changes: a defined state within seconds, nothing left over."""
 import concurrent.futures
+import contextlib
 import glob
 import http.client
 import os
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import unittest
 
-from product import Product, ROLES, wait_for
+from product import BusError, Product, ROLES, wait_for
 
 SLOW = """
 const http = require('http');
@@ -68,7 +69,70 @@ class Kill(unittest.TestCase):
         else:
             self.assertNotEqual(self.product.preview(url, seconds=10).status, 200)
 
-    def test_each_role_in_the_middle_of_a_start(self):
+    def step_of(self, bus, app_id):
+        """The open operation's step, as the store has it; None while there is none."""
+        try:
+            return bus.call("store", "store.find", {"appId": app_id}).get("operation", {}).get("step")
+        except BusError:
+            return None
+
+    def app_ids(self):
+        return {row["id"] for row in self.product.http("GET", "/api/apps?limit=100").json()["apps"]}
+
+    def new_app(self, known):
+        return wait_for(lambda: next(iter(self.app_ids() - known), None), 10, "the app's row")
+
+    def held_at(self, step, role):
+        """Begin a change, hold it at `step` by freezing whom it waits for, kill `role`, let go on."""
+        frozen = self.product.role_pid("planner" if step == "begun" else "sandbox")
+        known = self.app_ids()
+        bus = self.product.bus()
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                call = pool.submit(self.generate)
+                app_id = self.new_app(known)
+                wait_for(lambda: self.step_of(bus, app_id) == step, 10, f"step {step}")
+                self.product.kill_role(role)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(frozen, signal.SIGCONT)
+                return app_id, call.result()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(frozen, signal.SIGCONT)
+            bus.close()
+
+    def generate(self):
+        try:
+            return self.product.http("POST", "/api/apps/generate", {"prompt": "a dashboard"})
+        except (OSError, http.client.HTTPException) as error:
+            return error
+
+    def check_defined(self, app_id, answer):
+        self.product.wait_ready()
+        status = self.settled(app_id)
+        self.serves_what_it_says(app_id, status)
+        if getattr(answer, "status", 0) == 201:
+            self.assertEqual(status, "running")
+        # no operation is left open: the app can be changed again
+        again = wait_for(lambda: (lambda a: a if getattr(a, "status", 0) == 201 else None)
+                         (self.execute(app_id, FAST)), 30, "a new change succeeds")
+        self.assertEqual(again.status, 201)
+        self.serves_what_it_says(app_id, "running")
+        url = f"http://{app_id}.localhost:{self.product.port}/"
+        self.assertEqual(self.product.preview(url).body, b"fast")
+
+    def test_each_role_at_step_begun(self):
+        for role in ROLES:
+            with self.subTest(role=role):
+                self.check_defined(*self.held_at("begun", role))
+
+    def test_each_role_at_step_stored(self):
+        for role in ROLES:
+            with self.subTest(role=role):
+                self.check_defined(*self.held_at("stored", role))
+
+    def test_each_role_while_the_app_starts(self):
         for role in ROLES:
             with self.subTest(role=role):
                 app_id = f"kill-{role}"
@@ -78,16 +142,7 @@ class Kill(unittest.TestCase):
                              10, "the operation has begun")
                     self.product.kill_role(role)
                     answer = call.result()
-                self.product.wait_ready()
-                status = self.settled(app_id)
-                self.serves_what_it_says(app_id, status)
-                if getattr(answer, "status", 0) == 201:
-                    self.assertEqual(status, "running")
-                # and the app can be changed again: no operation is left open
-                again = wait_for(lambda: (lambda a: a if getattr(a, "status", 0) == 201 else None)
-                                 (self.execute(app_id, FAST)), 30, "a new change succeeds")
-                self.assertEqual(again.status, 201)
-                self.serves_what_it_says(app_id, "running")
+                self.check_defined(app_id, answer)
 
     def test_kill_of_the_sandbox_brings_apps_back_with_their_data(self):
         self.execute("stays", FAST)
