@@ -6,10 +6,26 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "actors/planner/library_files.h"
 
-static const char generic_name[] = "generic";
+static const char generic_name[] = "generic", shared_name[] = "shared";
+
+/* A library may do without the directory: then there is nothing to take. */
+static bool read_shared(struct library *library, const char *directory, struct fault *fault)
+{
+    char path[PATH_MAX];
+
+    library->shared = arena_take(library->arena, sizeof *library->shared);
+    if (!library->shared ||
+        snprintf(path, sizeof path, "%s/%s", directory, shared_name) >= (int)sizeof path)
+        return fault_set(fault, FAULT_internal, "out of memory, or a path too long");
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return true;
+    return template_read_files(library, path, library->shared, NULL, fault) ||
+           fault_while(fault, "'%s'", shared_name);
+}
 
 static bool read_template(struct library *library, const char *directory, const char *name,
                           struct fault *fault)
@@ -21,7 +37,8 @@ static bool read_template(struct library *library, const char *directory, const 
     if (!template || snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
         return fault_set(fault, FAULT_internal, "out of memory, or a path too long");
     if (!template_read_files(library, path, template, &about, fault) ||
-        !template_read_about(library, about, template, fault) || !template_check(template, fault))
+        !template_read_about(library, about, template, fault) ||
+        !template_take_shared(library, template, fault) || !template_check(template, fault))
         return false;
     if (!text_is(template->name, name))
         return fault_set(fault, FAULT_internal, "template.json has another name");
@@ -51,7 +68,7 @@ static bool read_templates(struct library *library, const char *directory, struc
     if (!entries)
         return fault_set(fault, FAULT_internal, "%s", strerror(errno));
     while (read && (entry = readdir(entries)))
-        if (entry->d_name[0] != '.')
+        if (entry->d_name[0] != '.' && strcmp(entry->d_name, shared_name) != 0)
             read = read_template(library, directory, entry->d_name, fault) ||
                    fault_while(fault, "'%s'", entry->d_name);
     closedir(entries);
@@ -75,7 +92,7 @@ struct library *library_read(const char *directory, struct fault *fault)
         return NULL;
     }
     library->arena = arena;
-    if (read_templates(library, directory, fault))
+    if (read_shared(library, directory, fault) && read_templates(library, directory, fault))
         return library;
     fault_while(fault, "templates '%s'", directory);
     library_free(library);

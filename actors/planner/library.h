@@ -3,6 +3,12 @@
  *   <directory>/<template>/template.json            name, title, intent, keywords, components...
  *                          files/...                the app's files, in any directories
  *                          features/<feature>/<slot>    what goes before that slot's line
+ *              shared/files/..., shared/features/...    what templates take by naming it
+ *
+ * The key "shared" of a template.json lists what the template takes of shared/, which is itself no
+ * template: "files/public/base.css", or all that a directory holds: "features/dark-mode". It then
+ * stands beside the template's own files as if it were one of them. What is not there, what is
+ * named twice, and what the template has itself is refused.
  *
  * A slot is a line of its own: <!-- slot:NAME --> or a comment of CSS and JavaScript that says the
  * same. Files may hold {{title:html}} and {{title:js}}.
@@ -47,6 +53,7 @@ struct template {
     struct keyword keywords[KEYWORDS_MAX];
     size_t keyword_count;
     struct texts components, features, libraries;
+    struct texts shared;        /* what it takes of the library's */
     struct file files[FILES_MAX];
     size_t file_count;
     struct template_feature can[FEATURES];
@@ -54,6 +61,7 @@ struct template {
 
 struct library {
     struct arena *arena;
+    struct template *shared;    /* files and features for the templates to take */
     struct template *templates[TEMPLATES_MAX];      /* by name, generic last */
     size_t count;
 };

@@ -21,7 +21,8 @@ static bool read_text(struct library *library, const json_t *value, size_t chara
     return out->at;
 }
 
-static bool read_texts(struct library *library, const json_t *array, struct texts *out)
+static bool read_texts(struct library *library, const json_t *array, size_t characters_max,
+                       struct texts *out)
 {
     size_t count = json_array_size(array);
     struct text *texts = arena_take(library->arena, (count + 1) * sizeof *texts);
@@ -29,7 +30,7 @@ static bool read_texts(struct library *library, const json_t *array, struct text
     if (!json_is_array(array) || count > TEXTS_MAX || !texts)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!read_text(library, json_array_get(array, i), TEXT_CHARACTERS_MAX, &texts[i]))
+        if (!read_text(library, json_array_get(array, i), characters_max, &texts[i]))
             return false;
     *out = (struct texts){texts, (uint32_t)count};
     return true;
@@ -93,8 +94,8 @@ static bool read_object(struct library *library, const json_t *object, struct te
 {
     const char *wrong = NULL;
 
-    if (json_object_size(object) != 8)
-        wrong = "it must have the eight known keys";
+    if (json_object_size(object) != 9)
+        wrong = "it must have the nine known keys";
     else if (!read_text(library, json_object_get(object, "name"), 64, &out->name))
         wrong = "name";
     else if (!read_text(library, json_object_get(object, "title"), 200, &out->title))
@@ -103,14 +104,20 @@ static bool read_object(struct library *library, const json_t *object, struct te
         wrong = "intent";
     else if (!read_keywords(library, json_object_get(object, "keywords"), out))
         wrong = "keywords";
-    else if (!read_texts(library, json_object_get(object, "components"), &out->components))
+    else if (!read_texts(library, json_object_get(object, "components"),
+                         TEXT_CHARACTERS_MAX, &out->components))
         wrong = "components";
-    else if (!read_texts(library, json_object_get(object, "features"), &out->features))
+    else if (!read_texts(library, json_object_get(object, "features"),
+                         TEXT_CHARACTERS_MAX, &out->features))
         wrong = "features";
-    else if (!read_texts(library, json_object_get(object, "libraries"), &out->libraries))
+    else if (!read_texts(library, json_object_get(object, "libraries"),
+                         TEXT_CHARACTERS_MAX, &out->libraries))
         wrong = "libraries";
     else if (!read_built_in(json_object_get(object, "builtIn"), out))
         wrong = "builtIn";
+    else if (!read_texts(library, json_object_get(object, "shared"), FILE_PATH_CHARACTERS_MAX,
+                         &out->shared))
+        wrong = "shared";
     return !wrong || fault_set(fault, FAULT_internal, "'template.json': %s", wrong);
 }
 

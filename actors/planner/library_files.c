@@ -46,18 +46,34 @@ static bool read_file(struct library *library, const char *path, struct text *ou
     return read_content(library, fd, (size_t)about.st_size, out, fault);
 }
 
+bool template_add_file(struct template *template, struct file file, struct fault *fault)
+{
+    if (template->file_count == FILES_MAX)
+        return fault_set(fault, FAULT_internal, "is one file too many");
+    template->files[template->file_count++] = file;
+    return true;
+}
+
+bool template_add_snippet(struct template *template, enum feature feature,
+                          struct snippet snippet, struct fault *fault)
+{
+    struct template_feature *can = &template->can[feature];
+
+    if (can->snippet_count == SNIPPETS_MAX)
+        return fault_set(fault, FAULT_internal, "is one slot too many");
+    can->snippets[can->snippet_count++] = snippet;
+    return true;
+}
+
 static bool add_file(const struct target *target, const char *name, struct text content,
                      struct fault *fault)
 {
-    struct template *template = target->template;
     struct text path = arena_text(target->library->arena, text_from(name));
 
     if (!path.at || !text_is_file_path(path))
         return fault_set(fault, FAULT_internal, "has a path that apps may not have");
-    if (template->file_count == FILES_MAX)
-        return fault_set(fault, FAULT_internal, "is one file too many");
-    template->files[template->file_count++] = (struct file){.path = path, .content = content};
-    return true;
+    return template_add_file(target->template, (struct file){.path = path, .content = content},
+                             fault);
 }
 
 /* In HTML the first id, elsewhere the first line: what a person who edits it leaves as it is. */
@@ -101,11 +117,8 @@ static bool add_snippet(const struct target *target, const char *name, struct te
         return fault_set(fault, FAULT_internal, "must end with a line end");
     if (memmem(content.at, content.size, "{{", 2))
         return fault_set(fault, FAULT_internal, "holds a placeholder");
-    struct template_feature *can = &target->template->can[feature];
-    if (can->snippet_count == SNIPPETS_MAX)
-        return fault_set(fault, FAULT_internal, "is one slot too many");
-    can->snippets[can->snippet_count++] = (struct snippet){slot, content, marker_of(content)};
-    return true;
+    return template_add_snippet(target->template, feature,
+                                (struct snippet){slot, content, marker_of(content)}, fault);
 }
 
 static bool take_file(const struct target *target, const char *path, const char *name,
@@ -115,7 +128,7 @@ static bool take_file(const struct target *target, const char *path, const char 
 
     if (!read_file(target->library, path, &content, fault))
         return false;
-    if (strcmp(name, "template.json") == 0) {
+    if (target->about && strcmp(name, "template.json") == 0) {
         *target->about = content;
         return true;
     }
@@ -160,7 +173,7 @@ bool template_read_files(struct library *library, const char *path, struct templ
         read = take_entry(&target, entry, strlen(path), fault);
     if (walk)
         fts_close(walk);
-    if (read && !about->at)
+    if (read && about && !about->at)
         return fault_set(fault, FAULT_internal, "has no template.json");
     return read;
 }

@@ -47,21 +47,6 @@ async function tryApp(browser, name, url, directory) {
     else await checkRefusals(browser, name, url, scenario.writePath);
 }
 
-/* Files that every template has, or those that have them: one text, copied. */
-const SHARED = ['files/lib/web.js', 'files/lib/json-file.js', 'files/lib/records.js', 'files/public/base.css', 'files/public/ui.js',
-                'features/dark-mode/actions', 'features/dark-mode/style', 'features/dark-mode/script'];
-
-async function checkCopies() {
-    for (const file of SHARED) {
-        const texts = new Set();
-        for (const name of Object.keys(SCENARIOS)) {
-            const text = await fs.readFile(new URL(`../../../actors/planner/templates/${name}/${file}`, import.meta.url), 'utf8').catch(() => null);
-            if (text !== null) texts.add(text);
-        }
-        assert.equal(texts.size, 1, `${file} differs between templates`);
-    }
-}
-
 async function main() {
     const [mapFile, directory] = process.argv.slice(2);
     if (!mapFile) {
@@ -76,7 +61,6 @@ async function main() {
             assert.deepEqual(Object.keys(SCENARIOS).filter((name) => !apps[name]), []);
             assert.deepEqual(Object.keys(apps).filter((name) => !SCENARIOS[name.split('+')[0]]), []);
         });
-        await check('files shared by the templates are the same in each', checkCopies);
         const waiting = Object.entries(apps).filter(([name]) => SCENARIOS[name.split('+')[0]]);
         const lane = async () => {
             for (let next = waiting.shift(); next; next = waiting.shift()) await tryApp(browser, ...next, directory);
