@@ -31,7 +31,7 @@ class Readme(unittest.TestCase):
             for line in lines:
                 done = subprocess.run(line.replace("127.0.0.1:8000", product.listen), shell=True,
                                       capture_output=True, text=True, timeout=60)
-                self.assertNotIn("code", json.loads(done.stdout), (line, done))
+                self.assertNotIn("requestId", json.loads(done.stdout), (line, done))
 
     def test_quickstart(self):
         port = free_port()
