@@ -140,6 +140,21 @@ bool change_store(struct change *self, const struct version_content *content, st
     return advance(self, operation_step_stored, content, fault);
 }
 
+static bool has_answered(enum fault_kind kind)
+{
+    return kind != FAULT_unavailable && kind != FAULT_timed_out && kind != FAULT_interrupted &&
+           kind != FAULT_cancelled;
+}
+
+bool change_ask_sandbox(struct change *self, const struct method *method, uint32_t within_ms,
+                        const void *request, void *reply, struct fault *fault)
+{
+    if (call_ask_within(self->call, method, NULL, within_ms, request, reply, fault))
+        return true;
+    self->is_unsure = !has_answered(fault->kind);
+    return false;
+}
+
 bool change_run(struct change *self, uint64_t version, struct files files,
                 const struct run_config *config, struct run *run, struct run_state *state,
                 struct fault *fault)
@@ -156,8 +171,7 @@ bool change_run(struct change *self, uint64_t version, struct files files,
     /* The run's name is written down before it may exist. */
     if (!self->version && !advance(self, operation_step_stored, NULL, fault))
         return false;
-    if (!call_ask_within(self->call, &method_sandbox_start, NULL, START_WAIT_MS, &request, state,
-                         fault))
+    if (!change_ask_sandbox(self, &method_sandbox_start, START_WAIT_MS, &request, state, fault))
         return false;
     if (!advance(self, operation_step_started, NULL, fault))
         return false;
@@ -253,8 +267,9 @@ static const struct failure *tell(struct change *self, const struct fault *fault
 
 bool change_fail(struct change *self, struct finish_request more, struct fault *fault)
 {
-    /* Whoever took the operation over ends it. */
-    if (fault->kind == FAULT_interrupted) {
+    /* Whoever took the operation over ends it; or it is settled when its lease has run out. */
+    if (fault->kind == FAULT_interrupted || self->is_unsure) {
+        (void) tell(self, fault);
         change_drop(self);
         return false;
     }

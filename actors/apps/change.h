@@ -10,7 +10,7 @@
  * apps process brings the app to a defined state.
  *
  * Owns:     a begun change holds a lease; finish and fail let it go, change_drop() does so in any
- *           case. Declare it OWNED-like: every path ends in one of the three.
+ *           case: every path ends in one of the three.
  * Borrows:  the call; everything lives in its arena.
  * Fails as: what the store or the sandbox answered; busy, in_flight, key_reused, app_not_found,
  *           precondition from begin; interrupted when another process took the operation over.
@@ -33,6 +33,7 @@ struct change {
     const struct stored_app *before;    /* NULL: the app is new */
     bool replayed;                      /* the key was used before, and that operation has ended */
     bool held;
+    bool is_unsure;                     /* the sandbox was asked and never answered */
 };
 
 /* How a change begins; the rest is read from the call. */
@@ -61,6 +62,11 @@ bool change_run(struct change *self, uint64_t version, struct files files,
 
 /* `more` says what changed; operation, owner and the audit event are filled in. */
 bool change_finish(struct change *self, struct finish_request more, struct fault *fault);
+
+/* Ask the sandbox to do something to the app. When no answer came, it may or may not be done: then
+ * change_fail() leaves the operation open, and settling finds out and brings order. */
+bool change_ask_sandbox(struct change *self, const struct method *method, uint32_t within_ms,
+                        const void *request, void *reply, struct fault *fault);
 
 /* End it with `fault`, which stays as it is; always false. The failure of the last call (details,
  * log) goes to the caller too. `more` says what is true of the app now. */

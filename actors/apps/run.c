@@ -6,6 +6,9 @@ static struct files files_of(const struct app *app)
     return app->code ? app->code->files : (struct files){0};
 }
 
+/* SIGTERM, a wait, SIGKILL, and what is left removed. */
+enum { STOP_WAIT_MS = 90000 };
+
 /* Whether the sandbox has this app's process now. */
 static bool is_running(struct call *call, struct text app_id)
 {
@@ -81,7 +84,8 @@ bool apps_stop(struct call *call, const struct app_ref *in, struct app *out, str
     if (!change_begin(&change, call, &start, fault))
         return false;
     if (!change.replayed) {
-        if (!call_ask(call, &method_sandbox_stop, &request, &state, fault) &&
+        if (!change_ask_sandbox(&change, &method_sandbox_stop, STOP_WAIT_MS, &request, &state,
+                                fault) &&
             fault->kind != FAULT_app_not_found && fault->kind != FAULT_not_found)
             return change_fail(&change, (struct finish_request){0}, fault);
         if (!change_finish(&change, (struct finish_request){.status = app_status_stopped,
@@ -104,7 +108,7 @@ bool apps_delete(struct call *call, const struct app_ref *in, struct nothing *ou
         return false;
     if (change.replayed)
         return true;
-    if (!call_ask(call, &method_sandbox_remove, &request, &reply, fault))
+    if (!change_ask_sandbox(&change, &method_sandbox_remove, STOP_WAIT_MS, &request, &reply, fault))
         return change_fail(&change, (struct finish_request){0}, fault);
     return change_finish(&change, (struct finish_request){.remove = true}, fault);
 }

@@ -41,13 +41,15 @@ static bool find_run(struct call *call, const struct operation *operation, struc
     return true;
 }
 
-static void stop_in_sandbox(struct call *call, struct text app_id)
+/* True when nothing of the app runs; false when nobody could say so. */
+static bool stop_in_sandbox(struct call *call, struct text app_id)
 {
     const struct app_ref request = {.app_id = app_id};
     struct run_state state;
-    struct fault ignored = {0};
+    struct fault fault = {0};
 
-    (void) call_ask(call, &method_sandbox_stop, &request, &state, &ignored);
+    return call_ask(call, &method_sandbox_stop, &request, &state, &fault) ||
+           fault.kind == FAULT_app_not_found || fault.kind == FAULT_not_found;
 }
 
 /* The app as it was: what served goes on serving, or nothing does. */
@@ -61,14 +63,17 @@ static void go_back(struct change *change, struct fault *fault)
     struct fault why = {0};
 
     change->version = 0;
+    if (was_new || app->desire != app_desire_running) {
+        if (!stop_in_sandbox(change->call, change->app_id))
+            return;         /* the lease runs out and it is tried again */
+    }
     if (was_new) {
-        stop_in_sandbox(change->call, change->app_id);
         finish.status = app_status_error;
         finish.desire = app_desire_stopped;
         finish.error = text_from(fault->reason);
         finish.serve = change->operation->version != 0;
     } else if (app->desire != app_desire_running) {
-        stop_in_sandbox(change->call, change->app_id);
+        /* it was stopped, asleep or in error, and is so again */
     } else if (change_run(change, app->app->version,
                           app->app->code ? app->app->code->files : (struct files){0},
                           app->run ? app->run->config : NULL, &run, &state, &why)) {
@@ -79,7 +84,7 @@ static void go_back(struct change *change, struct fault *fault)
         finish.desire = app_desire_stopped;
         finish.error = text_from(why.reason);
     } else {
-        return;             /* nothing is known: the lease runs out and it is tried again */
+        return;             /* nothing is known: tried again, as above */
     }
     (void) change_fail_as(change, finish, fault);
 }
@@ -103,10 +108,10 @@ static void settle_one(struct call *call, const struct operation *operation)
         if (call_ask(call, &method_sandbox_remove, &request, &gone, &fault))
             (void) change_finish(&change, (struct finish_request){.remove = true}, &fault);
     } else if (operation->kind == operation_kind_stop) {
-        stop_in_sandbox(call, operation->app_id);
-        (void) change_finish(&change, (struct finish_request){.status = app_status_stopped,
-                                                              .desire = app_desire_stopped},
-                             &fault);
+        if (stop_in_sandbox(call, operation->app_id))
+            (void) change_finish(&change, (struct finish_request){.status = app_status_stopped,
+                                                                  .desire = app_desire_stopped},
+                                 &fault);
     } else if (find_run(call, operation, &run)) {
         run.config = app.run ? app.run->config : NULL;
         (void) change_finish(&change, (struct finish_request){.serve = operation->version != 0,

@@ -108,10 +108,33 @@ class Kill(unittest.TestCase):
         except (OSError, http.client.HTTPException) as error:
             return error
 
+    def is_starting(self, app_id):
+        bus = self.product.bus()
+        try:
+            return bus.call("sandbox", "sandbox.logs", {"appId": app_id})["logs"]
+        except BusError:
+            return None
+        finally:
+            bus.close()
+
+    def cages(self):
+        """The apps whose cages the sandbox has, by its own list."""
+        bus = self.product.bus()
+        try:
+            return {row["id"] for row in bus.call("sandbox", "sandbox.list")["runs"]
+                    if row["status"] in ("generating", "running")}
+        finally:
+            bus.close()
+
+    def named(self):
+        return {row["id"] for row in self.product.http("GET", "/api/apps?limit=100").json()["apps"]
+                if row["status"] == "running"}
+
     def check_defined(self, app_id, answer):
         self.product.wait_ready()
         status = self.settled(app_id)
         self.serves_what_it_says(app_id, status)
+        wait_for(lambda: self.cages() <= self.named(), 15, "no cage that the store does not name")
         if getattr(answer, "status", 0) == 201:
             self.assertEqual(status, "running")
         # no operation is left open: the app can be changed again
@@ -138,8 +161,7 @@ class Kill(unittest.TestCase):
                 app_id = f"kill-{role}"
                 with concurrent.futures.ThreadPoolExecutor() as pool:
                     call = pool.submit(self.execute, app_id, SLOW)
-                    wait_for(lambda: self.product.http("GET", f"/api/apps/{app_id}").status == 200,
-                             10, "the operation has begun")
+                    wait_for(lambda: self.is_starting(app_id), 10, "the cage is being started")
                     self.product.kill_role(role)
                     answer = call.result()
                 self.check_defined(app_id, answer)
