@@ -27,7 +27,7 @@ static struct request *request_new(enum request_kind kind, const char *app_id)
         return NULL;
     request->kind = kind;
     atomic_store(&request->holders, 2);
-    (void) strncpy(request->app_id, app_id, sizeof request->app_id - 1);
+    memcpy(request->app_id, app_id, strnlen(app_id, sizeof request->app_id - 1));
     return request;
 }
 
