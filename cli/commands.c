@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bus/built_in.h"
 #include "cli/session.h"
 #include "schemas/json.h"
 
@@ -116,13 +117,10 @@ int command_open(int argc, char **argv)
 
 static bool print_status(struct session *session, const char *actor, const char *service)
 {
-    const struct method ping = {.actor = actor, .name = "isekai.ping", .service = service,
-                                .retry = AGAIN, .request = &nothing_message,
-                                .reply = &ping_reply_message};
     const struct nothing request = {0};
     struct ping_reply reply;
 
-    if (!session_ask(session, &ping, NULL, 2000, &request, &reply)) {
+    if (!session_ask(session, &method_isekai_ping, service, 2000, &request, &reply)) {
         printf("%-8s  does not answer\n", actor);
         return false;
     }

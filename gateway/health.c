@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bus/built_in.h"
 #include "bus/clock.h"
 #include "schemas/json.h"
 
@@ -24,30 +25,26 @@ enum part_state { PART_UNKNOWN, PART_OK, PART_ERROR };
 
 static const char *const state_names[] = {"unknown", "ok", "error"};
 
-/* Each service name answers it; the planner has only the one of its work lane. */
-#define PING_OF(actor_, service_)                                                           \
-    {.actor = actor_, .name = "isekai.ping", .service = service_, .scope = SCOPE_PUBLIC,    \
-     .lane = LANE_QUICK, .retry = AGAIN, .request = &nothing_message,                       \
-     .reply = &ping_reply_message, .doc = ""}
+struct question {
+    const char *name;
+    const struct method *method;
+    const char *service;        /* NULL: the method's */
+};
 
-static const struct method ping_apps = PING_OF("apps", "apps"),
-                           ping_planner = PING_OF("planner", "planner.work"),
-                           ping_sandbox = PING_OF("sandbox", "sandbox"),
-                           ping_audit = PING_OF("audit", "audit");
-
-/* In the order of the document. */
-static const struct { const char *name; const struct method *method; } questions[] = {
-    {"backend", &ping_apps},
-    {"database", &method_store_probe},
-    {"planner", &ping_planner},
-    {"sandbox", &ping_sandbox},
-    {"audit", &ping_audit},
+/* In the order of the document. Each service name answers a ping; the planner has only the one of
+ * its work lane. */
+static const struct question questions[] = {
+    {"backend",  &method_isekai_ping, "apps"},
+    {"database", &method_store_probe, NULL},
+    {"planner",  &method_isekai_ping, "planner.work"},
+    {"sandbox",  &method_isekai_ping, "sandbox"},
+    {"audit",    &method_isekai_ping, "audit"},
 };
 enum { PARTS = sizeof questions / sizeof *questions };
 
 struct part {
     struct health *home;
-    const struct method *method;
+    const struct question *question;
     pthread_t thread;
     _Atomic int state;
     _Atomic bool has_broker;
@@ -83,10 +80,11 @@ static void ask_part(struct part *part)
     static const char empty_map[] = "\x80";
     struct pipe_reply reply = {.owner_ = NULL};
     struct fault fault = {.kind = FAULT_NONE};
-    const struct ask ask = {.method = part->method,
+    const struct ask ask = {.method = part->question->method,
+                            .service = part->question->service,
                             .deadline_ms = clock_now_ms() + ASK_MS_MAX};
     bool answered = pipe_ask(part->home->pipe, &ask, (struct text){empty_map, 1}, &reply, &fault);
-    bool is_ok = answered && says_ok(part->method, reply.result);
+    bool is_ok = answered && says_ok(part->question->method, reply.result);
 
     atomic_store(&part->has_broker, fault.kind != FAULT_unavailable);
     atomic_store(&part->state, is_ok ? PART_OK : PART_ERROR);
@@ -138,7 +136,7 @@ struct health *health_new(struct pipe *pipe, struct fault *fault)
         struct part *part = &self->parts[self->started];
 
         part->home = self;
-        part->method = questions[self->started].method;
+        part->question = &questions[self->started];
         if (pthread_create(&part->thread, NULL, part_run, part) != 0) {
             (void) fault_set(fault, FAULT_internal, "no thread for health");
             health_free(self);

@@ -24,7 +24,7 @@ static struct text digest_of(struct call *call, enum operation_kind kind)
     return (struct text){(char *)digest, 32};
 }
 
-/* A key belongs to its user: two users may pick the same one. */
+/* A key belongs to its user: two users may pick the same one. No id that is made begins with k. */
 static void name_operation(struct change *self)
 {
     const char *key = call_idempotency_key(self->call);
@@ -45,14 +45,23 @@ static void name_operation(struct change *self)
     (void) sodium_bin2hex(self->operation_id + 1, sizeof self->operation_id - 1, hash, sizeof hash);
 }
 
+static bool has_key(const struct change *self)
+{
+    return self->operation_id[0] == 'k';
+}
+
 static bool replay(struct change *self, struct fault *fault)
 {
     const struct failure *failure = self->operation->failure;
 
     self->replayed = true;
     self->app_id = self->operation->app_id;
-    if (!failure)
+    if (!failure && !self->operation->result)
+        return fault_set(fault, FAULT_app_not_found, "the app was removed since");
+    if (!failure) {
+        self->result = *self->operation->result;
         return true;
+    }
     call_attach(self->call, failure);
     return fault_set(fault, fault_from_name(failure->name.at, failure->name.size), "%.*s",
                      TEXT_ARGS(failure->reason));
@@ -234,18 +243,26 @@ static bool describe(struct change *self, const struct fault *cause, struct audi
 bool change_finish(struct change *self, struct finish_request more, struct fault *fault)
 {
     struct audit_event event;
-    struct nothing reply;
 
     if (!describe(self, NULL, &event, fault))
         return false;
+    more.keep = has_key(self);
     more.operation_id = text_from(self->operation_id);
     more.owner = text_from(call_instance(self->call));
     more.events.at = &event;
     more.events.count = 1;
-    bool done = call_ask(self->call, &method_store_finish, &more, &reply, fault) ||
+    bool done = call_ask(self->call, &method_store_finish, &more, &self->result, fault) ||
                 told_as_interrupted(fault);
     change_drop(self);
     return done;
+}
+
+bool change_answer(const struct change *self, struct app *out, struct fault *fault)
+{
+    if (!self->result.app)
+        return fault_set(fault, FAULT_internal, "the change ended without its app");
+    *out = *self->result.app;
+    return true;
 }
 
 /* What the caller hears: the fault, and the details and log of the call that caused it. */

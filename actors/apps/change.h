@@ -32,6 +32,7 @@ struct change {
     const struct operation *operation;  /* as begun, or as it was */
     const struct stored_app *before;    /* NULL: the app is new */
     bool replayed;                      /* the key was used before, and that operation has ended */
+    struct operation_result result;     /* once finished, or replayed */
     bool held;
     bool is_unsure;                     /* the sandbox was asked and never answered */
 };
@@ -44,8 +45,8 @@ struct change_start {
     uint64_t if_version;                /* 0: any */
 };
 
-/* On true with `replayed` the operation ended without a fault before: answer with the app as it
- * is. One that ended with a fault makes begin fail with that fault again. */
+/* On true with `replayed` the operation ended without a fault before: answer with `result`, as the
+ * first time. One that ended with a fault makes begin fail with that fault again. */
 bool change_begin(struct change *self, struct call *call, const struct change_start *start,
                   struct fault *fault);
 
@@ -60,8 +61,12 @@ bool change_run(struct change *self, uint64_t version, struct files files,
                 const struct run_config *config, struct run *run, struct run_state *state,
                 struct fault *fault);
 
-/* `more` says what changed; operation, owner and the audit event are filled in. */
+/* `more` says what changed; operation, owner and the audit event are filled in. On true `result` is
+ * what the transaction left. */
 bool change_finish(struct change *self, struct finish_request more, struct fault *fault);
+
+/* The app as the change left it, now or when its key was used first. */
+bool change_answer(const struct change *self, struct app *out, struct fault *fault);
 
 /* Ask the sandbox to do something to the app. When no answer came, it may or may not be done: then
  * change_fail() leaves the operation open, and settling finds out and brings order. */

@@ -2,12 +2,6 @@
 #include "actors/apps/change.h"
 #include "actors/apps/files.h"
 
-/* The reply is what the store says after the change: one truth for GET and for this answer. */
-static bool answer(struct call *call, struct text app_id, struct app *out, struct fault *fault)
-{
-    return apps_find_own(call, app_id, out, fault);
-}
-
 static struct finish_request failed(const struct fault *fault, bool serve)
 {
     return (struct finish_request){
@@ -37,7 +31,9 @@ static bool bring_up(struct change *change, const struct version_content *conten
     return change_finish(change, (struct finish_request){.serve = true,
                                                          .status = app_status_running,
                                                          .desire = app_desire_running,
-                                                         .run = &run}, fault);
+                                                         .run = &run,
+                                                         .logs = {state->logs.at,
+                                                                  state->logs.count}}, fault);
 }
 
 bool apps_generate(struct call *call, const struct generate_request *in, struct app *out,
@@ -56,7 +52,7 @@ bool apps_generate(struct call *call, const struct generate_request *in, struct 
     if (!change_begin(&change, call, &start, fault))
         return false;
     if (change.replayed)
-        return answer(call, change.app_id, out, fault);
+        return change_answer(&change, out, fault);
 
     const struct plan_request request = {.prompt = in->prompt, .context = in->context};
     call_progress(call, "planning", NULL);
@@ -75,7 +71,7 @@ bool apps_generate(struct call *call, const struct generate_request *in, struct 
                                             .metadata = &metadata,
                                             .note = in->prompt};
     return bring_up(&change, &content, NULL, &state, fault) &&
-           answer(call, change.app_id, out, fault);
+           change_answer(&change, out, fault);
 }
 
 static bool has_entries(struct text packed_map)
@@ -83,18 +79,17 @@ static bool has_entries(struct text packed_map)
     return packed_map.size > 0 && (unsigned char)packed_map.at[0] != 0x80;
 }
 
-static bool tell_run(struct call *call, struct text app_id, const struct run_state *state,
-                     struct execute_reply *out, struct fault *fault)
+static bool tell_run(const struct change *change, struct execute_reply *out, struct fault *fault)
 {
     struct app app;
 
-    if (!answer(call, app_id, &app, fault))
+    if (!change_answer(change, &app, fault))
         return false;
-    *out = (struct execute_reply){.app_id = app_id,
+    *out = (struct execute_reply){.app_id = app.id,
                                   .url = app.preview_url,
                                   .status = app.status};
-    if (state)
-        out->logs.at = state->logs.at, out->logs.count = state->logs.count;
+    out->logs.at = change->result.logs.at;
+    out->logs.count = change->result.logs.count;
     if (out->url.at)
         return true;
     return fault_set(fault, FAULT_conflict, "the app does not run any more");
@@ -116,8 +111,6 @@ bool apps_execute(struct call *call, const struct execute_request *in, struct ex
                          "dependencies: this host installs none; put the code into files");
     if (!change_begin(&change, call, &start, fault))
         return false;
-    if (change.replayed)
-        return tell_run(call, change.app_id, NULL, out, fault);
-    return bring_up(&change, &content, in->config, &state, fault) &&
-           tell_run(call, change.app_id, &state, out, fault);
+    return (change.replayed || bring_up(&change, &content, in->config, &state, fault)) &&
+           tell_run(&change, out, fault);
 }

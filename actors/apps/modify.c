@@ -158,7 +158,7 @@ static bool change_files(struct call *call, const struct wish *wish, struct app 
     if (!change_begin(&change, call, &start, fault))
         return false;
     if (change.replayed)
-        return apps_find_own(call, change.app_id, out, fault);
+        return change_answer(&change, out, fault);
     if (!work_out(&change, wish, &content, &differs, fault))
         return change_fail(&change, (struct finish_request){0}, fault);
     if (!differs) {
@@ -169,7 +169,7 @@ static bool change_files(struct call *call, const struct wish *wish, struct app 
     } else if (!run_and_finish(&change, &content, fault)) {
         return false;
     }
-    return apps_find_own(call, wish->app_id, out, fault);
+    return change_answer(&change, out, fault);
 }
 
 bool apps_modify(struct call *call, const struct modify_request *in, struct app *out,

@@ -51,7 +51,7 @@ bool apps_start(struct call *call, const struct app_ref *in, struct app *out, st
 
     return change_begin(&change, call, &start, fault) &&
            (change.replayed || start_stored(&change, fault)) &&
-           apps_find_own(call, change.app_id, out, fault);
+           change_answer(&change, out, fault);
 }
 
 /* Several requests may find the app asleep at once: the first wakes it, the others wait for that. */
@@ -92,7 +92,7 @@ bool apps_stop(struct call *call, const struct app_ref *in, struct app *out, str
                                                             .desire = app_desire_stopped}, fault))
             return false;
     }
-    return apps_find_own(call, change.app_id, out, fault);
+    return change_answer(&change, out, fault);
 }
 
 bool apps_delete(struct call *call, const struct app_ref *in, struct nothing *out,

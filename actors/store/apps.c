@@ -119,6 +119,17 @@ bool stored_app_load(const struct work *work, struct text app_id, struct stored_
            operation_load_open(work, app_id, &out->operation, fault);
 }
 
+bool app_load(const struct work *work, struct text app_id, struct app *out, struct fault *fault)
+{
+    struct stored_app stored;
+    struct text run_id = {0};
+
+    if (!load_row(work, app_id, &stored, &run_id, fault))
+        return false;
+    *out = *stored.app;
+    return true;
+}
+
 bool store_find(const struct work *work, const struct app_ref *request, struct stored_app *reply,
                 struct fault *fault)
 {

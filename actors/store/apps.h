@@ -37,6 +37,9 @@ bool app_state_need(const struct work *work, struct text app_id, struct app_stat
 bool app_state_save(const struct work *work, struct text app_id, struct app_state *state,
                     struct fault *fault);
 
+/* An app with its files; app_not_found when there is none. */
+bool app_load(const struct work *work, struct text app_id, struct app *out, struct fault *fault);
+
 /* An app with its files, latest run and open operation; app_not_found when there is none. */
 bool stored_app_load(const struct work *work, struct text app_id, struct stored_app *out,
                      struct fault *fault);

@@ -81,11 +81,12 @@ static bool change_app(const struct work *work, const struct finish_request *req
            app_state_save(work, operation->app_id, &state, fault);
 }
 
-/* Everything goes, but for this operation: its key must still be answered. */
+/* Everything goes, but for operations: a key used before must not do its work again. What the
+ * others hold of the app goes. */
 static bool remove_app(const struct work *work, const struct operation *operation,
                        struct fault *fault)
 {
-    struct query query = query_of(work->connection, STATEMENT_operation_delete_others);
+    struct query query = query_of(work->connection, STATEMENT_operations_empty_others);
 
     query_text(&query, operation->app_id);
     query_text(&query, operation->operation_id);
@@ -93,36 +94,69 @@ static bool remove_app(const struct work *work, const struct operation *operatio
     return query_run(&query, fault) && app_delete(work, operation->app_id, fault);
 }
 
-static bool end_operation(const struct work *work, const struct finish_request *request,
-                          const struct operation *operation, struct fault *fault)
+/* What the caller is told: the app as this transaction leaves it. */
+static bool tell_result(const struct work *work, const struct finish_request *request,
+                        const struct operation *operation, struct operation_result *result,
+                        struct fault *fault)
 {
-    OWNED(buffer) msgpack_sbuffer failure = {0};
+    if (request->failure)
+        return true;
+    result->logs.at = request->logs.at;
+    result->logs.count = request->logs.count;
+    if (request->remove)
+        return true;
+    struct app *app = arena_take(work->arena, sizeof *app);
+    if (!app)
+        return work_has_memory(work, fault);
+    result->app = app;
+    return app_load(work, operation->app_id, app, fault);
+}
+
+static bool end_operation(const struct work *work, const struct finish_request *request,
+                          const struct operation *operation,
+                          const struct operation_result *told, struct fault *fault)
+{
+    OWNED(buffer) msgpack_sbuffer failure = {0}, result = {0};
 
     if (request->failure &&
         !message_encode(&failure_message, request->failure, &failure, fault))
         return fault_while(fault, "failure");
+    if (request->keep && !request->failure &&
+        !message_encode(&operation_result_message, told, &result, fault))
+        return fault_while(fault, "result");
     OWNED(query) struct query query = query_of(work->connection, STATEMENT_operation_end);
     query_text(&query, operation->operation_id);
     query_text(&query, operation->user);
     query_number(&query, work->now_ms);
     query_text(&query, request->run ? request->run->run_id : (struct text){0});
     query_octets(&query, buffer_text(&failure));
-    query_octets(&query, request->result);
+    query_octets(&query, buffer_text(&result));
     return query_run(&query, fault);
 }
 
+/* This very request, sent again. */
+static bool tell_again(const struct work *work, const struct finish_request *request,
+                       const struct operation *operation, struct operation_result *reply,
+                       struct fault *fault)
+{
+    if (!operation->result)
+        return tell_result(work, request, operation, reply, fault);
+    *reply = *operation->result;
+    return true;
+}
+
 bool store_finish(const struct work *work, const struct finish_request *request,
-                  struct nothing *reply, struct fault *fault)
+                  struct operation_result *reply, struct fault *fault)
 {
     struct operation operation;
 
-    (void) reply;
     if (!operation_load_held(work, request->operation_id, request->owner, &operation, fault))
         return false;
-    if (operation.step == operation_step_ended)     /* this very request, sent again */
-        return true;
+    if (operation.step == operation_step_ended)
+        return tell_again(work, request, &operation, reply, fault);
     return (request->remove ? remove_app(work, &operation, fault)
                             : change_app(work, request, &operation, fault)) &&
-           end_operation(work, request, &operation, fault) &&
+           tell_result(work, request, &operation, reply, fault) &&
+           end_operation(work, request, &operation, reply, fault) &&
            outbox_add(work, request->events.at, request->events.count, fault);
 }

@@ -29,6 +29,22 @@ static bool failure_from_row(const struct work *work, struct query *query,
     return message_decode(&failure_message, packed, LENIENT, work->arena, failure, NULL, fault);
 }
 
+static bool result_from_row(const struct work *work, struct query *query,
+                            const struct operation_result **out, struct fault *fault)
+{
+    struct text packed = column_octets(query, OPERATION_RESULT, work->arena);
+
+    *out = NULL;
+    if (!packed.at)
+        return true;
+    struct operation_result *result = arena_take(work->arena, sizeof *result);
+    if (!result)
+        return work_has_memory(work, fault);
+    *out = result;
+    return message_decode(&operation_result_message, packed, LENIENT, work->arena, result, NULL,
+                          fault);
+}
+
 static bool operation_from_row(const struct work *work, struct query *query,
                                struct operation *out, struct fault *fault)
 {
@@ -47,9 +63,9 @@ static bool operation_from_row(const struct work *work, struct query *query,
         .run_id = column_text(query, OPERATION_RUN_ID, arena),
         .created_at = column_number(query, OPERATION_CREATED_AT),
         .lease_until = column_number(query, OPERATION_LEASE_UNTIL),
-        .result = column_octets(query, OPERATION_RESULT, arena),
     };
-    return failure_from_row(work, query, &out->failure, fault) && work_has_memory(work, fault);
+    return failure_from_row(work, query, &out->failure, fault) &&
+           result_from_row(work, query, &out->result, fault) && work_has_memory(work, fault);
 }
 
 bool operation_load(const struct work *work, struct text operation_id, struct text user,

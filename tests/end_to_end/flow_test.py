@@ -231,6 +231,35 @@ class Flow(unittest.TestCase):
         self.assertEqual(first.json()["id"], second.json()["id"])
         other = self.product.http("POST", "/api/apps/generate", {"prompt": "another"}, headers)
         self.assertEqual((other.status, other.json()["code"]), (422, "key_reused"), other)
+        # the answer is the first one, octet by octet, though the app has changed since
+        path = f"/api/apps/{first.json()['id']}"
+        changed = self.product.http("PATCH", path, {"changes": {"NOTES.md": "later\n"}})
+        self.assertEqual(changed.status, 200, changed)
+        self.assertEqual(self.product.http("POST", path + "/stop").status, 200)
+        self.assertEqual(self.product.http("POST", "/api/apps/generate", body, headers).body,
+                         first.body)
+        # the app is removed: told so, and nothing is made again
+        self.assertEqual(self.product.http("DELETE", path).status, 204)
+        known = self.product.http("GET", "/api/apps").json()["total"]
+        gone = self.product.http("POST", "/api/apps/generate", body, headers)
+        self.assertEqual((gone.status, gone.json()["code"]), (404, "app_not_found"), gone)
+        self.assertEqual(self.product.http("GET", "/api/apps").json()["total"], known)
+
+    def test_idempotency_key_of_execute(self):
+        headers = {"Idempotency-Key": "key-2"}
+        body = {"appId": "keyed", "files": {"server.js": SERVER}}
+        first = self.product.http("POST", "/api/sandbox/execute", body, headers)
+        self.assertEqual(first.status, 201, first)
+        again = self.product.http("POST", "/api/sandbox/execute", body, headers)
+        self.assertEqual((again.status, again.body), (201, first.body))
+        broken = {"appId": "keyed-badly", "files": {"server.js": "throw new Error('no')"}}
+        headers = {"Idempotency-Key": "key-3"}
+        answers = [self.product.http("POST", "/api/sandbox/execute", broken, headers).json()
+                   for _ in range(2)]
+        self.assertEqual(answers[0]["code"], "start_failed", answers)
+        for answer in answers:
+            del answer["requestId"]
+        self.assertEqual(answers[0], answers[1])
 
     def test_websocket_through_the_preview(self):
         server = """

@@ -13,6 +13,8 @@
 
 #include "schemas/message.h"
 
+#define OCTETS_32 "0123456789abcdef0123456789abcdef"
+
 static void expect_octets(const struct message *message, const void *in, struct text wanted)
 {
     struct fault fault = {FAULT_NONE, 0, ""};
@@ -105,11 +107,16 @@ static void every_kind_has_its_octets(void **state)
                   &(struct begin_reply){.created = true, .operation = &(struct operation){
                       .operation_id = TEXT_OF("o"), .app_id = TEXT_OF("a"),
                       .kind = operation_kind_stop, .step = operation_step_ended,
-                      .owner = TEXT_OF("w"), .result = TEXT_OF("\x80"), .created_at = 1,
-                      .lease_until = 2}},
+                      .owner = TEXT_OF("w"), .result = &(struct operation_result){0},
+                      .created_at = 1, .lease_until = 2}},
                   TEXT_OF("\x82\xa9operation\x88\xaboperationId\xa1o\xa5" "appId\xa1" "a\xa4kind"
-                          "\xa4stop\xa4step\xa5" "ended\xa5owner\xa1w\xa6result\xc4\x01\x80"
+                          "\xa4stop\xa4step\xa5" "ended\xa5owner\xa1w\xa6result\x80"
                           "\xa9" "createdAt\x01\xaaleaseUntil\x02\xa7" "created\xc3"));
+    expect_octets(&checkpoint_message,
+                  &(struct checkpoint){.size = 7, .root = TEXT_OF(OCTETS_32),
+                                       .chain = TEXT_OF(OCTETS_32), .at = 1},
+                  TEXT_OF("\x84\xa4size\x07\xa4root\xc4\x20" OCTETS_32
+                          "\xa5" "chain\xc4\x20" OCTETS_32 "\xa2" "at\x01"));
 }
 
 static void broken_structs_are_defects(void **state)

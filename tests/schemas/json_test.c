@@ -51,9 +51,10 @@ static const struct {
     ROW("no time inside a free value", plan_request,
         "{\"context\":{\"at\":\"1970-01-01T00:00:00.001Z\"}}",
         "\x81\xa7" "context\x81\xa2" "at\xb8" "1970-01-01T00:00:00.001Z"),
-    ROW("base64", operation, "{\"result\":\"gKH/\"}", "\x81\xa6result\xc4\x03\x80\xa1\xff"),
-    ROW("base64 that is none passes", operation, "{\"result\":\"gKH\"}", "\x81\xa6result\xa3gKH"),
-    ROW("base64 of nothing", operation, "{\"result\":\"\"}", "\x81\xa6result\xc4\x00"),
+    ROW("base64", begin_request, "{\"digest\":\"gKH/\"}", "\x81\xa6" "digest\xc4\x03\x80\xa1\xff"),
+    ROW("base64 that is none passes", begin_request, "{\"digest\":\"gKH\"}",
+        "\x81\xa6" "digest\xa3gKH"),
+    ROW("base64 of nothing", begin_request, "{\"digest\":\"\"}", "\x81\xa6" "digest\xc4\x00"),
     ROW("files and null", modify_request, "{\"changes\":{\"a/b\":\"x\",\"c\":null}}",
         "\x81\xa7" "changes\x82\xa3" "a/b\xa1x\xa1" "c\xc0"),
 };
@@ -253,8 +254,8 @@ static void octets_become_their_json(void **state)
     expect_json(&plan_request_message,
                 TEXT_OF("\x82\xa6prompt\xab\"\\\n\r\t\b\f\x00\x1f\x7f/\xa7" "context\x80"),
                 "{\"prompt\":\"\\\"\\\\\\n\\r\\t\\b\\f\\u0000\\u001f\x7f/\",\"context\":{}}");
-    expect_json(&operation_message, TEXT_OF("\x81\xa6result\xc4\x03\x80\xa1\xff"),
-                "{\"result\":\"gKH/\"}");
+    expect_json(&begin_request_message, TEXT_OF("\x81\xa6" "digest\xc4\x03\x80\xa1\xff"),
+                "{\"digest\":\"gKH/\"}");
     expect_json(&modify_request_message,
                 TEXT_OF("\x81\xa7" "changes\x82\xa3" "a/b\xa0\xa1" "c\xc0"),
                 "{\"changes\":{\"a/b\":\"\",\"c\":null}}");
@@ -270,14 +271,14 @@ static void octets_become_their_json(void **state)
 
 static void long_octets_are_base64_in_one_piece(void **state)
 {
-    char packed[3000 + 16] = "\x81\xa6result\xc5\x0b\xb8";
-    char json[4096] = "{\"result\":\"";
+    char packed[3000 + 16] = "\x81\xa6" "digest\xc5\x0b\xb8";
+    char json[4096] = "{\"digest\":\"";
 
     (void) state;
     for (int i = 0; i < 1000; i++)
         strcat(json, "AAAA");
     strcat(json, "\"}");
-    expect_json(&operation_message, (struct text){packed, 11 + 3000}, json);
+    expect_json(&begin_request_message, (struct text){packed, 11 + 3000}, json);
 }
 
 static void octets_that_are_no_message_are_refused(void **state)

@@ -10,7 +10,7 @@ static void an_app_comes_with_all_it_has(void **state)
     struct room *room = *state;
     struct begin_reply begun;
     struct advance_reply advanced;
-    struct nothing nothing;
+    struct operation_result finished;
     struct app app;
     struct text parts[] = {TEXT_OF("table"), TEXT_OF("form")};
     struct app_metadata metadata = {.intent = TEXT_OF("csv-viewer"), .components = {parts, 2},
@@ -28,7 +28,7 @@ static void an_app_comes_with_all_it_has(void **state)
                                        .new_version = &content}, &advanced);
     ask_well(&room->call, "finish",
              &(struct finish_request){.operation_id = TEXT_OF("k"), .owner = begin.owner,
-                                      .serve = true, .status = app_status_stopped}, &nothing);
+                                      .serve = true, .status = app_status_stopped}, &finished);
     ask_well(&room->call, "get", &(struct app_ref){.app_id = TEXT_OF("app-1")}, &app);
     must_be(app.id, "app-1");
     must_be(app.name, "CSV");

@@ -31,7 +31,7 @@ static void a_known_key_is_answered_as_it_was(void **state)
     struct begin_reply reply;
     struct begin_request again = begin_of("key-1", "app-other", operation_kind_generate, "ann");
     struct fault fault = {0};
-    struct nothing nothing;
+    struct operation_result finished;
 
     begin_well(&room->call, "key-1", "app-1", operation_kind_generate, &reply);
     assert_false(ask(&room->call, "begin", &again, &reply, &fault));
@@ -41,15 +41,14 @@ static void a_known_key_is_answered_as_it_was(void **state)
     ask_badly(&room->call, "begin", &again, &reply, FAULT_key_reused);
 
     struct finish_request finish = finish_of("key-1");
-    finish.result = TEXT_OF("\x81\xa1" "a\x01");
-    ask_well(&room->call, "finish", &finish, &nothing);
+    ask_well(&room->call, "finish", &finish, &finished);
     ask_badly(&room->call, "begin", &again, &reply, FAULT_key_reused);
     again.digest = (struct text){"0123456789abcdef0123456789abcdef", 32};
     ask_well(&room->call, "begin", &again, &reply);
     assert_false(reply.created);
     assert_null(reply.app);
     must_be(reply.operation->app_id, "app-1");
-    must_be(reply.operation->result, "\x81\xa1" "a\x01");
+    assert_null(reply.operation->result);       /* nobody said keep */
     assert_int_equal(reply.operation->step, operation_step_ended);
     /* another user's same key is another key */
     again.user = TEXT_OF("bob");
@@ -58,11 +57,51 @@ static void a_known_key_is_answered_as_it_was(void **state)
     assert_true(reply.created);
 }
 
+/* What came of it is told as it was then, whatever has become of the app since. */
+static void a_known_key_is_answered_with_its_first_result(void **state)
+{
+    struct room *room = *state;
+    struct begin_reply reply;
+    struct operation_result finished;
+    struct log_line lines[] = {{.seq = 7, .at = 1, .stream = TEXT_OF("stdout"),
+                                .line = TEXT_OF("listening")}};
+    struct finish_request finish = finish_of("key-1");
+
+    begin_well(&room->call, "key-1", "app-1", operation_kind_execute, &reply);
+    assert_int_equal(store_version_of(&room->call, "key-1", "First"), 1);
+    finish.serve = finish.keep = true;
+    finish.status = app_status_running;
+    finish.logs.at = lines;
+    finish.logs.count = 1;
+    ask_well(&room->call, "finish", &finish, &finished);
+    assert_int_equal(finished.app->version, 1);
+    assert_int_equal(finished.app->status, app_status_running);
+    assert_int_equal(finished.app->updated_at, get_app(&room->call, "app-1").updated_at);
+    must_be(finished.logs.at[0].line, "listening");
+
+    begin_well(&room->call, "key-2", "app-1", operation_kind_modify, &reply);
+    assert_int_equal(store_version_of(&room->call, "key-2", "Second"), 2);
+    struct finish_request second = finish_of("key-2");
+    second.serve = true;
+    ask_well(&room->call, "finish", &second, &finished);
+    assert_int_equal(finished.app->version, 2);
+
+    begin_well(&room->call, "key-1", "app-1", operation_kind_execute, &reply);
+    assert_false(reply.created);
+    must_be(reply.operation->result->app->name, "First");
+    assert_int_equal(reply.operation->result->app->version, 1);
+    assert_int_equal(reply.operation->result->app->code->files.at[0].content.size, 100);
+    must_be(reply.operation->result->logs.at[0].line, "listening");
+    /* the very same finish, sent again, tells the same */
+    ask_well(&room->call, "finish", &finish, &finished);
+    must_be(finished.app->name, "First");
+}
+
 static void a_known_failure_is_answered_as_it_was(void **state)
 {
     struct room *room = *state;
     struct begin_reply reply;
-    struct nothing nothing;
+    struct operation_result finished;
     struct log_line lines[] = {{.seq = 7, .at = 1, .stream = TEXT_OF("stderr"),
                                 .line = TEXT_OF("SyntaxError")}};
     struct failure failure = {.name = TEXT_OF("start_failed"), .reason = TEXT_OF("exit 1"),
@@ -71,7 +110,7 @@ static void a_known_failure_is_answered_as_it_was(void **state)
 
     begin_well(&room->call, "key-1", "app-1", operation_kind_generate, &reply);
     finish.failure = &failure;
-    ask_well(&room->call, "finish", &finish, &nothing);
+    ask_well(&room->call, "finish", &finish, &finished);
     begin_well(&room->call, "key-1", "app-2", operation_kind_generate, &reply);
     assert_false(reply.created);
     assert_non_null(reply.operation->failure);
@@ -170,7 +209,7 @@ static void only_one_of_many_may_change_an_app(void **state)
 {
     enum { RACERS = 16, ROUNDS = 8 };
     struct room *room = *state;
-    struct nothing nothing;
+    struct operation_result finished;
 
     make_app(&room->call, "app-1", "ann");
     for (int round = 0; round < ROUNDS; round++) {
@@ -193,7 +232,7 @@ static void only_one_of_many_may_change_an_app(void **state)
         assert_int_equal(store_version_of(&room->call, racers[winner].key, "next"), round + 2);
         struct finish_request finish = finish_of(racers[winner].key);
         finish.serve = true;
-        ask_well(&room->call, "finish", &finish, &nothing);
+        ask_well(&room->call, "finish", &finish, &finished);
         assert_int_equal(get_app(&room->call, "app-1").version, round + 2);
     }
 }
@@ -203,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROOM_TEST(a_new_app_appears_with_its_operation),
         ROOM_TEST(a_known_key_is_answered_as_it_was),
+        ROOM_TEST(a_known_key_is_answered_with_its_first_result),
         ROOM_TEST(a_known_failure_is_answered_as_it_was),
         ROOM_TEST(refusals_of_begin),
         ROOM_TEST(labels_are_not_shared),

@@ -239,7 +239,7 @@ static bool finish_one(struct town *town, int number, struct fault *fault)
 {
     char key[32], id[32];
     struct begin_reply begun;
-    struct nothing nothing;
+    struct operation_result finished;
 
     (void) snprintf(key, sizeof key, "app-%d", number);
     (void) snprintf(id, sizeof id, "event-%d", number);
@@ -253,7 +253,7 @@ static bool finish_one(struct town *town, int number, struct fault *fault)
                                           .owner = begin.owner, .status = app_status_stopped,
                                           .events = {&event, 1}};
     return ask(town, &method_store_begin, &begin, &begun, fault) &&
-           ask(town, &method_store_finish, &finish, &nothing, fault);
+           ask(town, &method_store_finish, &finish, &finished, fault);
 }
 
 static void hear_one(struct town *town, int64_t deadline_ms)

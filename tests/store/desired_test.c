@@ -131,7 +131,7 @@ static void change_once(struct room *room, int number)
     char key[32], name[32];
     struct begin_reply begun;
     struct advance_reply advanced;
-    struct nothing nothing;
+    struct operation_result finished;
 
     (void) snprintf(key, sizeof key, "key %d", number);
     (void) snprintf(name, sizeof name, "name %d", number);
@@ -146,7 +146,7 @@ static void change_once(struct room *room, int number)
     assert_int_equal(advanced.version, number);
     ask_well(&call, "finish",
              &(struct finish_request){.operation_id = begin.operation_id, .owner = begin.owner,
-                                      .serve = true}, &nothing);
+                                      .serve = true}, &finished);
     call_end(&call);
 }
 

@@ -165,7 +165,7 @@ void make_app(struct call *call, const char *app_id, const char *user)
     char key[160];
     struct begin_reply begun;
     struct advance_reply advanced;
-    struct nothing nothing;
+    struct operation_result finished;
     struct version_content content = {.name = TEXT_OF("A name"),
                                       .files = files_of(call->arena, 1000)};
 
@@ -180,7 +180,7 @@ void make_app(struct call *call, const char *app_id, const char *user)
     ask_well(call, "finish",
              &(struct finish_request){.operation_id = text_from(key), .owner = begin.owner,
                                       .serve = true,
-                                      .status = app_status_stopped}, &nothing);
+                                      .status = app_status_stopped}, &finished);
 }
 
 int64_t file_octets(const char *directory, const char *name)

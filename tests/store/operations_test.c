@@ -44,7 +44,7 @@ static void refusals_of_advance(void **state)
     struct room *room = *state;
     struct begin_reply begun;
     struct advance_reply reply;
-    struct nothing nothing;
+    struct operation_result finished;
     struct version_content content = {.name = TEXT_OF("n"), .files = files_of(room->call.arena, 1)};
     struct advance_request request = {.operation_id = TEXT_OF("k"), .owner = TEXT_OF("apps.two"),
                                       .lease_ms = 5000, .step = operation_step_stored};
@@ -61,7 +61,7 @@ static void refusals_of_advance(void **state)
     request.new_version = &content;
     ask_badly(&room->call, "advance", &request, &reply, FAULT_malformed);
     struct finish_request finish = finish_of("k");
-    ask_well(&room->call, "finish", &finish, &nothing);
+    ask_well(&room->call, "finish", &finish, &finished);
     request.new_version = NULL;
     ask_badly(&room->call, "advance", &request, &reply, FAULT_conflict);
 }
@@ -93,7 +93,7 @@ static void an_expired_lease_may_be_claimed(void **state)
     struct claim_reply claimed;
     struct advance_reply advanced;
     struct fault fault = {0};
-    struct nothing nothing;
+    struct operation_result finished;
     struct claim_request claim = {.owner = TEXT_OF("apps.two"), .lease_ms = 5000, .limit = 10};
     struct begin_request request = begin_of("k", "app-1", operation_kind_generate, "ann");
 
@@ -122,9 +122,9 @@ static void an_expired_lease_may_be_claimed(void **state)
                                       .lease_ms = 5000};
     ask_badly(&room->call, "advance", &advance, &advanced, FAULT_conflict);
     struct finish_request finish = finish_of("k");
-    ask_badly(&room->call, "finish", &finish, &nothing, FAULT_conflict);
+    ask_badly(&room->call, "finish", &finish, &finished, FAULT_conflict);
     finish.owner = TEXT_OF("apps.two");
-    ask_well(&room->call, "finish", &finish, &nothing);
+    ask_well(&room->call, "finish", &finish, &finished);
     assert_int_equal(get_app(&room->call, "app-1").status, app_status_stopped);
 }
 

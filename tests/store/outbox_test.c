@@ -101,7 +101,7 @@ static void make_events(struct room *room, int first, int count, size_t octets)
     for (int i = first; i < first + count; i++) {
         char key[32], id[32];
         struct begin_reply begun;
-        struct nothing nothing;
+        struct operation_result finished;
         (void) snprintf(key, sizeof key, "key-%d", i);
         (void) snprintf(id, sizeof id, "event-%d", i);
         struct begin_request begin = begin_of(key, key, operation_kind_generate, "ann");
@@ -110,7 +110,7 @@ static void make_events(struct room *room, int first, int count, size_t octets)
         struct finish_request finish = {.operation_id = text_from(key), .owner = begin.owner,
                                         .events = {&event, 1}};
         ask_well(&room->call, "begin", &begin, &begun);
-        ask_well(&room->call, "finish", &finish, &nothing);
+        ask_well(&room->call, "finish", &finish, &finished);
     }
     free(filler);
     msgpack_sbuffer_destroy(&detail);

@@ -98,7 +98,7 @@ struct run run_of(const char *run_id, const char *app_id, uint64_t version)
 void make_running(struct call *call, const char *app_id, const char *run_id)
 {
     struct begin_reply begun;
-    struct nothing nothing;
+    struct operation_result finished;
     struct run run = run_of(run_id, app_id, 1);
     char key[64];
 
@@ -110,7 +110,7 @@ void make_running(struct call *call, const char *app_id, const char *run_id)
     finish.status = app_status_running;
     finish.desire = app_desire_running;
     finish.run = &run;
-    ask_well(call, "finish", &finish, &nothing);
+    ask_well(call, "finish", &finish, &finished);
 }
 
 static bool run_sql(struct connection *connection, void *sql, struct fault *fault)

@@ -58,6 +58,7 @@ static void an_end_before_its_run_is_remembered(void **state)
     struct room *room = *state;
     struct begin_reply begun;
     struct nothing nothing;
+    struct operation_result finished;
     struct run run = run_of("run-1", "app-1", 1);
     struct ended_request ended = ended_of("run-1", "app-1", &crashed);
 
@@ -70,7 +71,7 @@ static void an_end_before_its_run_is_remembered(void **state)
     finish.status = app_status_running;
     finish.desire = app_desire_running;
     finish.run = &run;
-    ask_well(&room->call, "finish", &finish, &nothing);
+    ask_well(&room->call, "finish", &finish, &finished);
     struct stored_app app = find_app(&room->call, "app-1");
     assert_int_equal(app.app->status, app_status_error);
     must_be(app.app->metadata->error, "it crashed");
@@ -83,6 +84,7 @@ static void a_stop_that_an_operation_asked_for_is_its_own_affair(void **state)
     struct room *room = *state;
     struct begin_reply begun;
     struct nothing nothing;
+    struct operation_result finished;
     struct ended_request ended = ended_of("run-1", "app-1", &asked);
 
     ended.status = app_status_stopped;
@@ -95,7 +97,7 @@ static void a_stop_that_an_operation_asked_for_is_its_own_affair(void **state)
     assert_int_equal(app.desire, app_desire_running);
     /* but if nothing else came of the operation, the app does not run */
     struct finish_request finish = finish_of("k");
-    ask_well(&room->call, "finish", &finish, &nothing);
+    ask_well(&room->call, "finish", &finish, &finished);
     app = find_app(&room->call, "app-1");
     assert_int_equal(app.app->status, app_status_stopped);
     assert_int_equal(app.desire, app_desire_stopped);
@@ -105,6 +107,7 @@ static void old_runs_are_forgotten(void **state)
 {
     struct room *room = *state;
     struct nothing nothing;
+    struct operation_result finished;
 
     make_running(&room->call, "app-1", "run-0");
     for (int i = 1; i < RUNS_KEPT_MAX + 10; i++) {
@@ -118,7 +121,7 @@ static void old_runs_are_forgotten(void **state)
         struct finish_request finish = finish_of(key);
         finish.run = &run;
         finish.status = app_status_running;
-        ask_well(&room->call, "finish", &finish, &nothing);
+        ask_well(&room->call, "finish", &finish, &finished);
         struct ended_request ended = ended_of(run_id, "app-1", &crashed);
         ask_well(&room->call, "ended", &ended, &nothing);
     }
