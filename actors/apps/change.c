@@ -295,8 +295,8 @@ bool change_fail(struct change *self, struct finish_request more, struct fault *
 
 bool change_fail_as(struct change *self, struct finish_request more, struct fault *fault)
 {
+    struct operation_result reply;
     struct audit_event event;
-    struct nothing reply;
     struct fault ignored = {0};
 
     more.operation_id = text_from(self->operation_id);
