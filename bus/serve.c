@@ -174,6 +174,7 @@ static void write_failure(struct call *call, uint32_t msgid, const struct fault 
     if (call->attached) {
         failure.details = call->attached->details;
         failure.log = call->attached->log;
+        failure.diff = call->attached->diff;
     }
     if (envelope_write_failure(msgid, &failure, out))
         return;

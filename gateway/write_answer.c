@@ -107,6 +107,8 @@ static void put_problem(const struct exchange *exchange, const struct fault *fau
     put_details(exchange, out);
     if (exchange->failure && exchange->failure->log.count > 0)
         put_log(exchange->failure, out);
+    if (exchange->failure && exchange->failure->diff.size > 0)
+        put_member(out, "diff", exchange->failure->diff);
     put(out, "}");
 }
 

@@ -14,13 +14,12 @@ static const char problem[] =
     "\"detail\":{\"type\":\"string\",\"description\":\"What is wrong with this request.\"},"
     "\"code\":{\"type\":\"string\",\"description\":\"A row of the faults reference.\"},"
     "\"requestId\":{\"type\":\"string\",\"description\":\"Finds the request in logs and audit.\"},"
-    "\"error\":{\"type\":\"string\",\"description\":\"A short sentence.\"},"
-    "\"details\":{\"type\":\"array\",\"description\":\"Every violated field.\","
-    "\"items\":{\"$ref\":\"#/components/schemas/violation\"}},"
-    "\"log\":{\"type\":\"array\","
-    "\"description\":\"The last lines of an app that did not come up.\","
-    "\"items\":{\"$ref\":\"#/components/schemas/log_line\"}}},"
-    "\"required\":[\"type\",\"title\",\"status\",\"code\",\"requestId\",\"error\"]}";
+    "\"error\":{\"type\":\"string\",\"description\":\"A short sentence.\"}";
+static const char problem_end[] =
+    "},\"required\":[\"type\",\"title\",\"status\",\"code\",\"requestId\",\"error\"]}";
+
+/* What an actor says beside its fault goes out as it is. */
+static const char *const told[] = {"details", "log", "diff"};
 
 static const char health[] =
     "\"health\":{\"type\":\"object\",\"description\":\"How the service is.\",\"properties\":{"
@@ -72,12 +71,24 @@ static void find_needed(struct needed *needed, const struct openapi_route *route
     } while (needed->grew);
 }
 
+static void print_problem(FILE *out)
+{
+    fputs(problem, out);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        fprintf(out, ",\"%s\":", told[i]);
+        openapi_print_field(out, message_field(&failure_message, text_from(told[i])));
+    }
+    fputs(problem_end, out);
+}
+
 static void print_schemas(FILE *out, const struct openapi_route *routes, size_t count)
 {
     struct needed needed = {.grew = false};
 
     find_needed(&needed, routes, count);
-    fprintf(out, "\"schemas\":{\n%s,\n%s", problem, health);
+    fputs("\"schemas\":{\n", out);
+    print_problem(out);
+    fprintf(out, ",\n%s", health);
     for (size_t i = 0; i < message_count && i < MESSAGES_MAX; i++) {
         if (!needed.at[i])
             continue;

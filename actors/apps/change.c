@@ -182,8 +182,10 @@ bool change_run(struct change *self, uint64_t version, struct files files,
         return false;
     if (!change_ask_sandbox(self, &method_sandbox_start, START_WAIT_MS, &request, state, fault))
         return false;
-    if (!advance(self, operation_step_started, NULL, fault))
+    if (!advance(self, operation_step_started, NULL, fault)) {
+        self->is_unsure = true;         /* it runs, and the store does not know */
         return false;
+    }
     *run = (struct run){
         .run_id = request.run_id,
         .app_id = self->app_id,
@@ -265,11 +267,11 @@ bool change_answer(const struct change *self, struct app *out, struct fault *fau
     return true;
 }
 
-/* What the caller hears: the fault, and the details and log of the call that caused it. */
+/* What the caller hears, and hears again: the fault, and what the call that caused it said beside. */
 static const struct failure *tell(struct change *self, const struct fault *fault)
 {
     struct failure *failure = arena_take(call_arena(self->call), sizeof *failure);
-    const struct failure *answered = call_failure(self->call);
+    const struct failure *answered = self->told ? self->told : call_failure(self->call);
 
     if (!failure)
         return NULL;

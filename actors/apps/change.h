@@ -33,8 +33,9 @@ struct change {
     const struct stored_app *before;    /* NULL: the app is new */
     bool replayed;                      /* the key was used before, and that operation has ended */
     struct operation_result result;     /* once finished, or replayed */
+    const struct failure *told;         /* with a fault, when it is more than the last call said */
     bool held;
-    bool is_unsure;                     /* the sandbox was asked and never answered */
+    bool is_unsure;                     /* what runs now is not what the store says, or may not be */
 };
 
 /* How a change begins; the rest is read from the call. */

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-static const struct file *find(struct files files, struct text path)
+const struct file *files_find(struct files files, struct text path)
 {
     for (uint32_t i = 0; i < files.count; i++)
         if (text_equals(files.at[i].path, path))
@@ -38,14 +38,14 @@ bool files_merge(struct files files, struct files changes, struct arena *arena, 
         return fault_set(fault, FAULT_internal, "no memory to merge files");
     *differs = false;
     for (uint32_t i = 0; i < files.count; i++) {
-        const struct file *change = find(changes, files.at[i].path);
+        const struct file *change = files_find(changes, files.at[i].path);
         if (change && (change->removed || !text_equals(change->content, files.at[i].content)))
             *differs = true;
         if (!change || !change->removed)
             merged[count++] = change ? *change : files.at[i];
     }
     for (uint32_t i = 0; i < changes.count; i++)
-        if (!changes.at[i].removed && !find(files, changes.at[i].path)) {
+        if (!changes.at[i].removed && !files_find(files, changes.at[i].path)) {
             merged[count++] = changes.at[i];
             *differs = true;
         }
@@ -87,12 +87,12 @@ bool files_list_differences(struct files before, struct files after, struct aren
     bool fits = rows != NULL;
 
     for (uint32_t i = 0; fits && i < after.count && count < VIOLATIONS_MAX; i++) {
-        const struct file *old = find(before, after.at[i].path);
+        const struct file *old = files_find(before, after.at[i].path);
         if (!old || !text_equals(old->content, after.at[i].content))
             fits = note(&rows[count++], arena, after.at[i].path, old ? "changed" : "added");
     }
     for (uint32_t i = 0; fits && i < before.count && count < VIOLATIONS_MAX; i++)
-        if (!find(after, before.at[i].path))
+        if (!files_find(after, before.at[i].path))
             fits = note(&rows[count++], arena, before.at[i].path, "removed");
     if (fits) {
         out->details.at = rows;

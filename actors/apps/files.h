@@ -9,6 +9,8 @@
 
 #include "schemas/message.h"
 
+const struct file *files_find(struct files files, struct text path);       /* NULL: no such */
+
 /* `files` with `changes` written over it. *differs tells whether a single octet did change. */
 bool files_merge(struct files files, struct files changes, struct arena *arena, struct files *out,
                  bool *differs, struct fault *fault);

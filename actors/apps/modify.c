@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "actors/apps/change.h"
+#include "actors/apps/diff.h"
 #include "actors/apps/files.h"
 
 struct wish {
@@ -107,23 +108,28 @@ static bool work_out(struct change *change, const struct wish *wish, struct vers
             files_fit(out->files, change->apps->settings->app_bytes_max, fault));
 }
 
-static bool fail_with_differences(struct change *change, const struct version_content *content,
-                                  struct fault *fault)
+/* The sandbox's own words, and what was tried against what serves. What cannot be told is left out. */
+static void tell_differences(struct change *change, struct files tried)
 {
-    struct failure *failure = arena_take(call_arena(change->call), sizeof *failure);
+    struct arena *arena = call_arena(change->call);
+    struct failure *failure = arena_take(arena, sizeof *failure);
     const struct failure *answered = call_failure(change->call);
+    struct files serving = files_of(change->before->app);
+    struct fault ignored = {0};
 
-    (void) change_fail(change, (struct finish_request){0}, fault);
-    if (!failure || fault->kind != FAULT_start_failed)
-        return false;
-    if (answered)
-        *failure = *answered;
-    failure->name = text_from(fault_name(fault->kind));
-    failure->reason = text_from(fault->reason);
-    if (files_list_differences(files_of(change->before->app), content->files,
-                               call_arena(change->call), failure))
-        call_attach(change->call, failure);
-    return false;
+    if (!failure || !answered)
+        return;
+    *failure = *answered;
+    (void) files_list_differences(serving, tried, arena, failure);
+    (void) diff_files(serving, tried, arena, &failure->diff, &ignored);
+    change->told = failure;
+}
+
+static bool fail_to_run(struct change *change, struct files tried, struct fault *fault)
+{
+    if (fault->kind == FAULT_start_failed)
+        tell_differences(change, tried);
+    return change_fail(change, (struct finish_request){0}, fault);
 }
 
 static bool run_and_finish(struct change *change, const struct version_content *content,
@@ -138,7 +144,7 @@ static bool run_and_finish(struct change *change, const struct version_content *
     /* A stopped app stays stopped; any other shows that the new version answers. */
     if (before->app->status != app_status_stopped) {
         if (!change_run(change, 0, content->files, config, &run, &state, fault))
-            return fail_with_differences(change, content, fault);
+            return fail_to_run(change, content->files, fault);
         finish.status = app_status_running;
         finish.desire = app_desire_running;
         finish.run = &run;

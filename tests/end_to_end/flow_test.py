@@ -143,6 +143,10 @@ class Flow(unittest.TestCase):
         self.assertEqual(problem["code"], "start_failed")
         self.assertIn("cannot go on", json.dumps(problem["log"]))
         self.assertIn("server.js", json.dumps(problem["details"]))
+        self.assertEqual(problem["diff"], "--- a/server.js\n+++ b/server.js\n@@ -1,4 +1,1 @@\n" +
+                         "".join(f"-{line}\n" for line in SERVER.split("\n")[:-1]) +
+                         "+console.error('cannot go on'); process.exit(3)\n"
+                         "\\ No newline at end of file\n")
         self.assertEqual(self.product.preview(url).body, b"one")
         app = self.product.http("GET", f"/api/apps/{app_id}").json()
         self.assertEqual((app["status"], app["version"]), ("running", 1))
