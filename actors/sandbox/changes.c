@@ -51,7 +51,17 @@ static bool put_files(struct change *change, const struct start_request *request
            workspace_data(workspace, change->app, &change->plan.uid, fault);
 }
 
-/* Begin a run of the plan's version; its copies go with it, however it ends. */
+/* The code for one run of the plan; none, and nothing left of it, when false. */
+static bool copy_code(struct change *change, struct run_plan *plan, struct fault *fault)
+{
+    if (workspace_copy_version(&change->sandbox->workspace, change->app, plan->version, plan->uid,
+                               plan->app_copy, fault))
+        return true;
+    plan->app_copy[0] = '\0';
+    return false;
+}
+
+/* Begin a run of the copied code; the copies go with it, however it ends. */
 static bool begin(struct change *change, struct run_plan *plan, struct fault *fault)
 {
     struct sandbox *sandbox = change->sandbox;
@@ -59,10 +69,6 @@ static bool begin(struct change *change, struct run_plan *plan, struct fault *fa
     struct logs_reply lines = {0};
     struct fault ignored;
 
-    plan->app_copy[0] = '\0';
-    if (!workspace_copy_version(&sandbox->workspace, change->app, plan->version, plan->uid,
-                                plan->app_copy, fault))
-        return false;
     if (supervisor_begin(sandbox->supervisor, plan, &outcome, fault))
         return true;
     if (fault->kind != FAULT_start_failed && fault->kind != FAULT_internal)
@@ -89,7 +95,7 @@ static bool try_out(struct change *change, struct fault *fault)
     if (!workspace_copy_data(&change->sandbox->workspace, change->app, trial.uid, trial.data_copy,
                              fault))
         return false;
-    bool answered = begin(change, &trial, fault);
+    bool answered = copy_code(change, &trial, fault) && begin(change, &trial, fault);
     if (!answered && !*trial.app_copy)      /* the supervisor never heard of it */
         (void) workspace_discard(&change->sandbox->workspace, change->app, trial.data_copy,
                                  &ignored);
@@ -110,7 +116,7 @@ static void bring_back(struct change *change, struct run_plan *old)
     *old->data_copy = '\0';
     change->failure = &ignored_failure;
     bool came_back = !claims_is_wanted(sandbox->claims, change->claim) &&
-                     begin(change, old, &why);
+                     copy_code(change, old, &why) && begin(change, old, &why);
     change->failure = told;
     if (came_back)
         return;
@@ -125,17 +131,22 @@ static void bring_back(struct change *change, struct run_plan *old)
     supervisor_report(sandbox->supervisor, &ended);
 }
 
+/* The new code is all there before the old run ends: a full disk must not cost the app both. */
 static bool replace(struct change *change, struct fault *fault)
 {
     struct supervisor *supervisor = change->sandbox->supervisor;
     struct run_plan old = {.version = 0};
     struct run_end ended;
+    struct fault ignored;
 
-    if (!try_out(change, fault))
+    if (!try_out(change, fault) || !copy_code(change, &change->plan, fault))
         return false;
     if (!supervisor_end(supervisor, change->plan.app_id, RUN_SERVES, /* keep_door= */ true, &ended,
-                        &old, fault))
+                        &old, fault)) {
+        (void) workspace_discard(&change->sandbox->workspace, change->app, change->plan.app_copy,
+                                 &ignored);
         return false;
+    }
     change->plan.keep_door = true;
     if (begin(change, &change->plan, fault))
         return true;
@@ -151,7 +162,7 @@ static bool start_fresh(struct change *change, struct fault *fault)
     /* A run that is just ending by itself has to be gone first. */
     return supervisor_end(change->sandbox->supervisor, change->plan.app_id, RUN_SERVES,
                           /* keep_door= */ false, NULL, NULL, fault) &&
-           begin(change, &change->plan, fault);
+           copy_code(change, &change->plan, fault) && begin(change, &change->plan, fault);
 }
 
 static bool answer_start(struct change *change, struct run_state *out, struct fault *fault)

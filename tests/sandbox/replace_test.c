@@ -134,6 +134,42 @@ static void test_neither_comes_back(void **state)
     assert_int_equal(rig_count_processes(rig), 0);
 }
 
+/* While version 2 is tried out: versions, data, log, the old copy, and the two of the trial. */
+static void *take_version_away(void *rig_)
+{
+    struct rig *rig = rig_;
+    char app[2 * PATH_MAX], version[3 * PATH_MAX], away[3 * PATH_MAX];
+
+    (void) snprintf(app, sizeof app, "%s/runtime/apps/app", rig->data);
+    (void) snprintf(version, sizeof version, "%s/versions/2", app);
+    (void) snprintf(away, sizeof away, "%s/versions/22", app);
+    for (int i = 0; i < RIG_WAIT_MS && rig_count_entries(app) < 6; i++)
+        (void) poll(NULL, 0, 1);
+    (void) rename(version, away);
+    return NULL;
+}
+
+/* Its code cannot be copied a second time, as on a full disk: the old run never ends. */
+static void test_old_version_stays_until_the_new_code_is_there(void **state)
+{
+    struct rig *rig = *state;
+    pthread_t thread;
+
+    assert_true(rig_start(rig, "app", 1, WRITER("v1", "")));
+    assert_true(rig_get(rig, "app"));
+    int64_t started_at = rig->state.started_at;
+    assert_int_equal(pthread_create(&thread, NULL, take_version_away, rig), 0);
+    bool replaced = rig_start(rig, "app", 2,
+                              "setTimeout(() => {" WRITER("v2", "") "}, 500);");
+    pthread_join(thread, NULL);
+    assert_false(replaced);
+    assert_string_equal(rig->fault.reason, "open the version: No such file or directory");
+    assert_true(says(rig, "app", "v1: v1;"));
+    assert_true(rig_get(rig, "app"));
+    assert_int_equal(rig->state.started_at, started_at);
+    assert_int_equal(count_copies(rig, "app"), 4);
+}
+
 struct asker { struct rig *rig; atomic_bool stop; unsigned asked, failed; };
 
 static void *ask_all_the_time(void *self_)
@@ -270,6 +306,7 @@ int main(void)
         REPLACE(test_bad_version_leaves_the_old_alone),
         REPLACE(test_old_version_comes_back),
         REPLACE(test_neither_comes_back),
+        REPLACE(test_old_version_stays_until_the_new_code_is_there),
         REPLACE(test_nobody_notices_a_replacement),
         REPLACE(test_stop_ends_a_start),
         REPLACE(test_remove_leaves_nothing),
