@@ -20,14 +20,6 @@ static void put_member(msgpack_sbuffer *out, const char *name, struct text value
     json_write_text(value, out);
 }
 
-/* The sentence for the caller: ours, with the reason where the table says it may go out. */
-static const char *detail_of(const struct fault *fault)
-{
-    bool tell = fault_may_tell(fault->kind) && fault->reason[0];
-
-    return tell ? fault->reason : fault_text(fault->kind);
-}
-
 static const char *location_of(const struct exchange *exchange, struct text path,
                                struct text location)
 {
@@ -100,7 +92,7 @@ static void put_problem(const struct exchange *exchange, const struct fault *fau
     put_member(out, "title", text_from(http_status_phrase(status)));
     (void) snprintf(number, sizeof number, ",\"status\":%d", status);
     put(out, number);
-    put_member(out, "detail", text_from(detail_of(fault)));
+    put_member(out, "detail", text_from(fault_told(fault)));
     put_member(out, "code", text_from(fault_name(fault->kind)));
     put_member(out, "requestId", text_from(exchange->request_id));
     put_member(out, "error", text_from(fault_text(fault->kind)));

@@ -70,6 +70,12 @@ int fault_http_status(enum fault_kind kind) { return kinds[kind].http; }
 bool fault_may_retry(enum fault_kind kind) { return kinds[kind].retry; }
 bool fault_may_tell(enum fault_kind kind) { return kinds[kind].tell; }
 
+const char *fault_told(const struct fault *fault)
+{
+    return fault_may_tell(fault->kind) && fault->reason[0] ? fault->reason
+                                                           : fault_text(fault->kind);
+}
+
 enum fault_kind fault_from_name(const char *name, size_t size)
 {
     for (int kind = 1; kind < FAULT_KINDS; kind++)

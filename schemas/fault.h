@@ -48,6 +48,8 @@ const char *fault_text(enum fault_kind kind);       /* the sentence; static */
 int         fault_http_status(enum fault_kind kind);
 bool        fault_may_retry(enum fault_kind kind);
 bool        fault_may_tell(enum fault_kind kind);
+/* For the caller: the reason where the table says that it may go out, else the sentence. */
+const char *fault_told(const struct fault *fault);
 
 /* The kind of that name (size octets, no NUL needed), or FAULT_internal for a name this
  * release does not know: a newer peer may have more. */

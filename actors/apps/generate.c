@@ -7,7 +7,7 @@ static struct finish_request failed(const struct fault *fault, bool serve)
     return (struct finish_request){
         .status = app_status_error,
         .desire = app_desire_stopped,
-        .error = text_from(fault->reason),
+        .error = text_from(fault_told(fault)),
         .serve = serve,
     };
 }

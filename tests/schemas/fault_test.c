@@ -42,6 +42,19 @@ static void wrapping_keeps_kind_and_hint(void **state)
     assert_int_equal(fault.retry_ms, 0);
 }
 
+static void callers_hear_the_reason_only_where_the_table_says_so(void **state)
+{
+    struct fault fault;
+
+    (void) state;
+    assert_false(fault_set(&fault, FAULT_malformed, "name: missing"));
+    assert_string_equal(fault_told(&fault), "name: missing");
+    assert_false(fault_set(&fault, FAULT_malformed, "%s", ""));
+    assert_string_equal(fault_told(&fault), fault_text(FAULT_malformed));
+    assert_false(fault_set(&fault, FAULT_disk_full, "SQLite: database or disk is full (13)"));
+    assert_string_equal(fault_told(&fault), fault_text(FAULT_disk_full));
+}
+
 static void a_long_reason_is_cut_between_characters(void **state)
 {
     char word[400];
@@ -67,6 +80,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_is_found_by_its_name),
         cmocka_unit_test(wrapping_keeps_kind_and_hint),
+        cmocka_unit_test(callers_hear_the_reason_only_where_the_table_says_so),
         cmocka_unit_test(a_long_reason_is_cut_between_characters),
     };
 
