@@ -3,6 +3,10 @@
  * All of it runs on the control thread. Starts go on side by side; one that fails is reported and
  * stops no other. Workspaces that were here at the start and that the store does not know are
  * removed, but only when it has named all it knows.
+ *
+ * The store is asked more than once: a change whose cage died with the sandbox before this one may
+ * end after the first asking, and says then that its app runs. Each of its calls to the store has
+ * RESTORE_AGAIN_MS at most, and two are left once a cage has answered.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,6 +19,8 @@
 
 enum {
     RESTORE_AT_ONCE = 4,
+    RESTORES = 3,
+    RESTORE_AGAIN_MS = 5500,
     REPORTS_PER_TICK = 64,
     CLAIM_MS = 1000,
 };
@@ -183,10 +189,14 @@ static void try_restore(struct sandbox *self, struct call *call)
 {
     struct fault fault;
 
-    self->is_restored = restore(self, call, &fault);
-    if (!self->is_restored)
+    if (!restore(self, call, &fault)) {
         log_line(LOG_WARN, call_request_id(call), "restore_waits fault=%s reason=\"%s\"",
                  fault_name(fault.kind), fault.reason);
+        return;
+    }
+    self->restores++;
+    self->restore_at_ms = clock_now_ms() + RESTORE_AGAIN_MS;
+    log_line(LOG_INFO, call_request_id(call), "sandbox_restored times=%" PRIu32, self->restores);
 }
 
 void sandbox_started(struct call *call, void *self)
@@ -239,7 +249,7 @@ void sandbox_tick(struct call *call, void *self_)
 {
     struct sandbox *self = self_;
 
-    if (!self->is_restored)
+    if (self->restores < RESTORES && clock_now_ms() >= self->restore_at_ms)
         try_restore(self, call);
     tell_all(self, call);
 }

@@ -142,5 +142,5 @@ void sandbox_close(struct sandbox *self, int64_t deadline_ms)
     cgroups_close(&self->cgroups);
     workspace_close(&self->workspace);
     free(self->found_at_start.app_ids);
-    *self = (struct sandbox){.is_restored = false};
+    *self = (struct sandbox){.restores = 0};
 }

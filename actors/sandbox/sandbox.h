@@ -38,7 +38,8 @@ struct sandbox {
     char preview_scheme[8], preview_port[8];    /* "http", ":8000"; "" for the scheme's own */
     /* Touched by the control thread alone. */
     struct orphans found_at_start;  /* workspaces there were; those the store does not know go */
-    bool is_restored;
+    uint32_t restores;              /* how often the store was asked what should run */
+    int64_t restore_at_ms;
 };
 
 bool sandbox_open(struct sandbox *out, const struct sandbox_options *options,
