@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bus/identity.h"
+#include "bus/beside.h"
 #include "bus/log.h"
 #include "bus/owned.h"
 #include "cli/commands.h"
@@ -59,19 +59,11 @@ static bool export_settings(const struct setting_group *groups, size_t count, st
 /* The other executables lie beside this one. */
 static int open_programs(struct fault *fault)
 {
-    char path[4096];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
-    char *slash = NULL;
-    int fd = -1;
+    char path[PATH_MAX];
 
-    if (size > 0) {
-        path[size] = '\0';
-        slash = strrchr(path, '/');
-    }
-    if (slash) {
-        *slash = '\0';
-        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    }
+    if (!beside_program(".", path, fault))
+        return -1;
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         (void) fault_set(fault, FAULT_internal, "cannot open the directory of isekai: %s",
                          strerror(errno));

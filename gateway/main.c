@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "bus/beside.h"
 #include "bus/identity.h"
 #include "bus/log.h"
 #include "bus/supervised.h"
@@ -23,8 +24,11 @@ enum {
 /* What needs the file system or privilege. */
 static bool open_files(struct gateway *self, struct fault *fault)
 {
-    static const char *const places[] = {ISEKAI_WEB_SOURCE, ISEKAI_WEB_INSTALLED, NULL};
+    char installed[PATH_MAX];
+    const char *const places[] = {installed, ISEKAI_WEB_SOURCE, NULL};
 
+    if (!beside_program(ISEKAI_WEB_INSTALLED, installed, fault))
+        return false;
     self->studio = studio_new(places, fault);
     self->previews = self->studio ? preview_routes_new(self->bus.isekai_run, fault) : NULL;
     return self->previews != NULL;

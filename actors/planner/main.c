@@ -4,25 +4,29 @@
 #include <unistd.h>
 
 #include "actors/planner/planner.h"
+#include "bus/beside.h"
 #include "bus/identity.h"
 #include "bus/log.h"
 #include "bus/settings.h"
 #include "bus/supervised.h"
 
-/* The setting's directory; else that of the tree this was built from; else the installed one. */
-static const char *templates_of(const struct planner_settings *settings)
+/* The setting's directory; else the installed one; else that of the tree this was built from. */
+static struct library *read_templates(const struct planner_settings *settings, struct fault *fault)
 {
+    char installed[PATH_MAX];
+
     if (settings->planner_templates[0])
-        return settings->planner_templates;
-    return access(ISEKAI_TEMPLATES_DIR, R_OK) == 0 ? ISEKAI_TEMPLATES_DIR
-                                                   : ISEKAI_TEMPLATES_INSTALLED;
+        return library_read(settings->planner_templates, fault);
+    if (!beside_program(ISEKAI_TEMPLATES_INSTALLED, installed, fault))
+        return NULL;
+    return library_read(access(installed, R_OK) == 0 ? installed : ISEKAI_TEMPLATES_DIR, fault);
 }
 
 /* Templates are read with the rights of the starter: a clone's files may be closed to others. */
 static bool serve(const struct bus_settings *bus, const struct planner_settings *settings,
                   struct fault *fault)
 {
-    struct library *library = library_read(templates_of(settings), fault);
+    struct library *library = read_templates(settings, fault);
     struct actor actor = {
         .name = "planner",
         .methods = planner_methods,

@@ -11,6 +11,7 @@
 
 #include "actors/sandbox/reach.h"
 #include "actors/sandbox/tree.h"
+#include "bus/beside.h"
 #include "bus/owned.h"
 
 enum { PIECE_OCTETS = 65536 };
@@ -93,15 +94,8 @@ static void choose_caged_paths(struct cage_host *out)
 
 bool cage_host_own_init(char out[PATH_MAX], struct fault *fault)
 {
-    ssize_t size = readlink("/proc/self/exe", out, PATH_MAX - 1);
-    char *cut;
-
-    out[size > 0 ? size : 0] = '\0';
-    cut = strrchr(out, '/');
-    if (!cut || (size_t)(cut - out) + sizeof "/isekai-init" > PATH_MAX)
-        return fault_set(fault, FAULT_internal, "where this program lies is not known");
-    memcpy(cut, "/isekai-init", sizeof "/isekai-init");
-    return is_program(out) || fault_set(fault, FAULT_not_found, "'%s' is missing", out);
+    return beside_program("isekai-init", out, fault) &&
+           (is_program(out) || fault_set(fault, FAULT_not_found, "'%s' is missing", out));
 }
 
 /* ---- writing the shared files ---- */
