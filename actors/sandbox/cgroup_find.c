@@ -144,7 +144,20 @@ static bool write_text(int dir, const char *name, const char *value)
 
 /* ---- version 2 ---- */
 
+#define ROLES "isekai.roles"
 static const char wanted[] = "+memory +cpu +pids";
+
+/* An earlier life may have moved us into ROLES: cages still go beside it, where theirs were. */
+static void leave_roles(char *path)
+{
+    const size_t size = sizeof "/" ROLES - 1;
+
+    for (size_t length = strlen(path); length >= size; length -= size) {
+        if (strcmp(path + length - size, "/" ROLES) != 0)
+            return;
+        path[length - size] = '\0';
+    }
+}
 
 static bool offers_controllers(int dir)
 {
@@ -169,12 +182,12 @@ static bool is_delegated(int dir)
            (fgetxattr(dir, "trusted.delegate", value, sizeof value) > 0 && value[0] == '1');
 }
 
-/* Move every process of `dir` into its child isekai.roles. Each read gives who is there now. */
+/* Move every process of `dir` into its child ROLES. Each read gives who is there now. */
 static bool move_processes(int dir)
 {
-    if (mkdirat(dir, "isekai.roles", 0755) < 0 && errno != EEXIST)
+    if (mkdirat(dir, ROLES, 0755) < 0 && errno != EEXIST)
         return false;
-    OWNED(fd) int roles = openat(dir, "isekai.roles", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    OWNED(fd) int roles = openat(dir, ROLES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     for (int moved = 0; roles >= 0 && moved < MOVES_MAX; moved++) {
         OWNED(fd) int fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
@@ -215,6 +228,7 @@ static bool open_v2(struct cgroups *out, const struct cgroup_host *host, const c
 
     if (!own_directory(host, "", own, &mount) || !print_path(top, host->prefix, mount.point, ""))
         return false;
+    leave_roles(own);
     OWNED(fd) int dir = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir >= 0 && is_delegated(dir))
         return use_v2(own, /* may_move= */ true, tag, out);

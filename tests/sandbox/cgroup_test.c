@@ -216,6 +216,33 @@ static void test_version_2(void **state)
     cgroups_close(&cgroups);
 }
 
+/* A sandbox that is started again is where the one before it has moved everybody: its cages, and what
+ * is left of the other's, are beside that place and not below it. */
+static void test_version_2_again(void **state)
+{
+    static const char service[] = "cg/isekai.service/";
+    static const char *const files[][2] = {
+        {"cgroup.controllers", "cpu memory pids\n"}, {"cgroup.procs", ""},
+        {"cgroup.subtree_control", ""}, {"isekai-t/cgroup.subtree_control", ""},
+    };
+    struct cgroups cgroups;
+    char path[128];
+
+    (void) state;
+    put("mountinfo", "33 22 0:29 / /cg rw - cgroup2 cgroup2 rw\n");
+    put("own", "0::/isekai.service/isekai.roles/isekai.roles\n");
+    put("cg/isekai.service/isekai.roles/isekai.roles/cgroup.procs", "");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        (void) snprintf(path, sizeof path, "%s%s", service, files[i][0]);
+        put(path, files[i][1]);
+    }
+    cgroups_open(&cgroups, &host, "t");
+    assert_int_equal(cgroups.kind, CGROUP_V2);
+    assert_string_equal(read_back("cg/isekai.service/isekai-t/cgroup.subtree_control"),
+                        "+memory +cpu +pids");
+    cgroups_close(&cgroups);
+}
+
 static void test_none(void **state)
 {
     static const struct { const char *mounts, *paths; } hosts[] = {
@@ -281,6 +308,7 @@ int main(void)
         IN_ROOM(test_version_1),
         IN_ROOM(test_version_1_seen_in_part),
         IN_ROOM(test_version_2),
+        IN_ROOM(test_version_2_again),
         IN_ROOM(test_none),
         IN_ROOM(test_this_host),
     };
