@@ -12,6 +12,8 @@
 #include "bus/clock.h"
 #include "bus/owned.h"
 
+enum { SWEEP_WAIT_MS = 1000 };
+
 struct change {
     struct sandbox *sandbox;
     struct claim *claim;
@@ -201,9 +203,18 @@ static bool start_claimed(struct change *change, const struct start_request *req
         if (!(change->before.is_running ? replace : start_fresh)(change, fault))
             return false;
         workspace_prune(&sandbox->workspace, change->app, change->plan.version);
-        sweeper_wake(sandbox->sweeper);
     }
     return answer_start(change, out, fault);
+}
+
+/* What was thrown away goes. On a full disk it is all the room that the caller has to write down
+ * how the change ended. */
+static void sweep(struct sandbox *self, bool started, const struct fault *fault)
+{
+    if (started || fault->kind != FAULT_disk_full)
+        sweeper_wake(self->sweeper);
+    else
+        (void) sweeper_wait_clean(self->sweeper, clock_now_ms() + SWEEP_WAIT_MS);
 }
 
 bool sandbox_start(struct sandbox *self, const struct start_request *request, int64_t deadline_ms,
@@ -221,6 +232,7 @@ bool sandbox_start(struct sandbox *self, const struct start_request *request, in
     bool started = start_claimed(&change, request, out, fault);
     claims_give(self->claims, change.claim);
     fd_drop(&change.app);
+    sweep(self, started, fault);
     return started;
 }
 
