@@ -4,6 +4,9 @@
  *   data/runtime/apps       root 0711: apps' workspaces, each of its own user
  *   run/bus                 the role's user, 0750: the broker's socket; who may enter may ask
  *   run/preview             root 0750, the role's group: the apps' sockets, for the gateway only
+ *
+ * Of an ordinary user's `isekai up` all of them are that user's, and nobody else may enter: the group
+ * of a user may be one that all users have.
  */
 #include "cli/places.h"
 
@@ -35,6 +38,13 @@ static const struct place {
     {false, "preview",      false, true,  0750},
 };
 
+struct path {
+    const char *text;
+    uid_t uid;                  /* the roles' */
+    gid_t gid;
+    bool is_private;            /* nobody else may change what the names on the way mean */
+};
+
 /* May the role's user pass through this directory to what lies below? */
 static bool lets_pass(const struct stat *about, uid_t uid, gid_t gid)
 {
@@ -44,13 +54,40 @@ static bool lets_pass(const struct stat *about, uid_t uid, gid_t gid)
            (about->st_gid == gid && (about->st_mode & S_IXGRP));
 }
 
+/* Who could put another directory in the place of one below this? In a user namespace root's files may
+ * have no known owner; then they have that of "/". */
+static bool is_trusted(const struct stat *about)
+{
+    struct stat top;
+
+    if (about->st_mode & S_IWOTH && !(about->st_mode & S_ISVTX))
+        return false;
+    return about->st_uid == 0 || about->st_uid == geteuid() ||
+           (stat("/", &top) == 0 && about->st_uid == top.st_uid);
+}
+
+/* May the directory be on the way to `path`? */
+static bool check_step(int at, const char *name, const struct path *path, struct fault *fault)
+{
+    struct stat about;
+
+    if (fstat(at, &about) < 0)
+        return fault_set(fault, FAULT_internal, "look at '%s': %s", name, strerror(errno));
+    if (!lets_pass(&about, path->uid, path->gid))
+        return fault_set(fault, FAULT_internal, "'%s' in '%s' lets the roles' user not pass; "
+                         "choose another directory, such as /var/lib/isekai", name, path->text);
+    if (path->is_private && !is_trusted(&about))
+        return fault_set(fault, FAULT_internal, "'%s' in '%s' is another user's, or open to all; "
+                         "set ISEKAI_RUN to another directory", name, path->text);
+    return true;
+}
+
 /* mkdir -p of an absolute path, 0755 for what is missing; each step is opened from the one before. */
-static int open_path(const char *path, uid_t uid, gid_t gid, struct fault *fault)
+static int open_path(const struct path *path, struct fault *fault)
 {
     OWNED(fd) int at = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const char *rest = path;
+    const char *rest = path->text;
     char name[NAME_MAX + 1];
-    struct stat about;
 
     while (at >= 0 && *rest) {
         size_t length = strcspn(rest, "/");
@@ -63,16 +100,13 @@ static int open_path(const char *path, uid_t uid, gid_t gid, struct fault *fault
         int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         fd_drop(&at);
         at = next;
-        if (at >= 0 && fstat(at, &about) == 0 && !lets_pass(&about, uid, gid)) {
-            (void) fault_set(fault, FAULT_internal, "'%s' in '%s' lets the roles' user not pass; "
-                             "choose another directory, such as /var/lib/isekai", name, path);
+        if (at >= 0 && !check_step(at, name, path, fault))
             return -1;
-        }
     }
     if (at >= 0 && !*rest)
         return fd_take(&at);
     (void) fault_set(fault, FAULT_internal, "directory '%s': %s; choose another with --data or "
-                     "ISEKAI_RUN", path, strerror(errno));
+                     "ISEKAI_RUN", path->text, strerror(errno));
     return -1;
 }
 
@@ -102,7 +136,7 @@ static bool make(const struct places *places, const struct place *place, uid_t u
         return fault_set(fault, FAULT_internal, "open %s: %s", place->path, strerror(errno));
     if (geteuid() == 0 && fchown(dir, place->of_role ? uid : 0, place->of_group ? gid : 0) < 0)
         return fault_set(fault, FAULT_internal, "chown %s: %s", place->path, strerror(errno));
-    if (fchmod(dir, place->mode) < 0)
+    if (fchmod(dir, geteuid() == 0 ? place->mode : place->mode & S_IRWXU) < 0)
         return fault_set(fault, FAULT_internal, "chmod %s: %s", place->path, strerror(errno));
     return true;
 }
@@ -141,9 +175,9 @@ bool places_open(const struct bus_settings *bus, struct places *out, struct faul
     *out = (struct places){-1, -1, -1};
     if (uid == 0 && !identity_find(bus->isekai_user, &uid, &gid, fault))
         return false;
-    out->data = open_path(bus->isekai_data, uid, gid, fault);
+    out->data = open_path(&(struct path){bus->isekai_data, uid, gid, false}, fault);
     if (out->data >= 0 && take_lock(out, bus->isekai_data, fault))
-        out->run = open_path(bus->isekai_run, uid, gid, fault);
+        out->run = open_path(&(struct path){bus->isekai_run, uid, gid, true}, fault);
     bool done = out->run >= 0 && is_ours_alone(out->run, bus->isekai_run, fault);
     for (size_t i = 0; done && i < sizeof table / sizeof *table; i++)
         done = make(out, &table[i], uid, gid, fault);
