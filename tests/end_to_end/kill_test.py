@@ -5,8 +5,10 @@ import glob
 import http.client
 import os
 import pathlib
+import select
 import signal
 import subprocess
+import time
 import unittest
 
 from product import BusError, Product, ROLES, wait_for
@@ -15,6 +17,7 @@ SLOW = """
 const http = require('http');
 setTimeout(() => http.createServer((q, r) => r.end('slow')).listen(process.env.PORT), 1500);
 """
+SOON = SLOW.replace("1500", "600")
 FAST = "require('http').createServer((q, r) => r.end('fast')).listen(process.env.PORT);"
 DEFINED = {"running", "stopped", "error", "sleeping"}
 
@@ -34,19 +37,22 @@ def caged_processes(product):
     return found
 
 
-class Kill(unittest.TestCase):
+class Killing(unittest.TestCase):
+    settings = {}
+
     def setUp(self):
-        self.product = Product(settings={"sandbox_rate_limit": 100000, "apps_rate_limit": 100000})
+        self.product = Product(settings={"sandbox_rate_limit": 100000, "apps_rate_limit": 100000,
+                                         **self.settings})
         self.product.start()
 
     def tearDown(self):
         self.product.__exit__(None, None, None)
 
-    def execute(self, app_id, server, seconds=60):
+    def execute(self, app_id, server, seconds=60, key=None):
         try:
             return self.product.http("POST", "/api/sandbox/execute",
                                      {"appId": app_id, "files": {"server.js": server}},
-                                     seconds=seconds)
+                                     {"Idempotency-Key": key} if key else {}, seconds=seconds)
         except (OSError, http.client.HTTPException) as error:
             return error
 
@@ -102,6 +108,56 @@ class Kill(unittest.TestCase):
                 os.kill(frozen, signal.SIGCONT)
             bus.close()
 
+    def take_turns(self, app_id, step):
+        """apps and store run by turns from step "stored" on, never both at once, until the store has
+        `step`: then apps, which has not heard of that, is left frozen. Its pid."""
+        apps, store = self.product.role_pid("apps"), self.product.role_pid("store")
+        bus = self.product.bus()
+        try:
+            wait_for(lambda: self.step_of(bus, app_id) == "stored", 10, "step stored")
+            deadline = time.monotonic() + 20
+            while True:
+                os.kill(store, signal.SIGSTOP)
+                os.kill(apps, signal.SIGCONT)
+                select.select([], [], [], 0.05)
+                os.kill(apps, signal.SIGSTOP)
+                os.kill(store, signal.SIGCONT)
+                if self.step_of(bus, app_id) == step:
+                    return apps
+                self.assertLess(time.monotonic(), deadline, f"step {step}")
+        except BaseException:
+            os.kill(apps, signal.SIGCONT)
+            os.kill(store, signal.SIGCONT)
+            raise
+        finally:
+            bus.close()
+
+    def killed_at_started(self, app_id, role):
+        """The answer, if one came, of an execute whose role died between "started" and the end."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            call = pool.submit(self.execute, app_id, SOON, key=f"at-{role}")
+            apps = self.take_turns(app_id, "started")
+            try:
+                dead = self.product.kill_role(role)
+                restored = self.times_restored()
+                wait_for(lambda: self.product.role_pid(role) not in (None, dead), 10,
+                         f"{role} is started again")
+                if role == "sandbox":       # and has asked what should run, while this is open
+                    wait_for(lambda: self.times_restored() > restored, 10, "the sandbox asked")
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(apps, signal.SIGCONT)
+            return time.monotonic(), call.result()
+
+    def times_restored(self):
+        """How often a sandbox of this product has asked the store what should run."""
+        return pathlib.Path(self.product.data, "up.log").read_bytes().count(b"sandbox_restored")
+
+    def outcome(self, app_id, role):
+        """What a repeat with the same key is told, once the first has come to its end."""
+        answer = self.execute(app_id, SOON, key=f"at-{role}")
+        return answer if getattr(answer, "status", 503) not in (409, 503) else None
+
     def generate(self):
         try:
             return self.product.http("POST", "/api/apps/generate", {"prompt": "a dashboard"})
@@ -144,6 +200,27 @@ class Kill(unittest.TestCase):
         self.serves_what_it_says(app_id, "running")
         url = f"http://{app_id}.localhost:{self.product.port}/"
         self.assertEqual(self.product.preview(url).body, b"fast")
+
+
+class KillAtStarted(Killing):
+    def test_each_role_between_started_and_the_end(self):
+        for role in ROLES:
+            with self.subTest(role=role):
+                app_id = f"at-{role}"
+                since, answer = self.killed_at_started(app_id, role)
+                outcome = wait_for(lambda: self.outcome(app_id, role), 10, "the outcome is told")
+                self.assertEqual(outcome.status, 201, outcome)
+                wait_for(lambda: self.cages() >= {app_id}, 10, "the cage is there")
+                self.assertEqual(self.settled(app_id), "running")
+                self.serves_what_it_says(app_id, "running")
+                self.assertLess(time.monotonic() - since, 10)
+                self.assertLessEqual(self.cages(), self.named())
+                if getattr(answer, "status", 0) == 201:
+                    self.assertEqual(answer.body, outcome.body)
+
+
+class Kill(Killing):
+    settings = {"apps_lease_ms": 2000}      # what is waited for most
 
     def test_each_role_at_step_begun(self):
         for role in ROLES:
