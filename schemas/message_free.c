@@ -111,11 +111,12 @@ const char *free_outline_complaint(int shape, struct text value)
 
     if (!has_shape(shape, value))
         return FREE_WRONG_SHAPE;
-    if (!scan_whole(value, FREE_DEPTH_MAX, UINT32_MAX, &fault))
-        return fault.kind == FAULT_too_large ? "is nested too deep" : "is not one whole value";
-    if (!scan_whole(value, FREE_DEPTH_MAX, FREE_NODES_MAX, &fault))
+    if (scan_whole(value, FREE_DEPTH_MAX, FREE_NODES_MAX, &fault))
+        return NULL;
+    if (fault.kind == FAULT_too_large)
         return "holds too many values";
-    return NULL;
+    return scan_whole(value, SCAN_DEPTH_MAX, UINT32_MAX, &fault) ? "is nested too deep"
+                                                                 : "is not one whole value";
 }
 
 const char *free_complaint(int shape, struct text value, struct arena *arena)

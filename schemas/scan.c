@@ -8,7 +8,7 @@ struct open { uint64_t left[SCAN_DEPTH_MAX]; uint32_t depth; };
 
 static bool too_deep(uint32_t depth_max, struct fault *fault)
 {
-    return fault_set(fault, FAULT_too_large, "nested deeper than %u", depth_max);
+    return fault_set(fault, FAULT_broken_msgpack, "nested deeper than %u", depth_max);
 }
 
 /* Open an array or map; an empty one closes at once but has its depth all the same. */

@@ -4,7 +4,7 @@
  * Borrows:  octets, during the call. Allocates nothing, does not recurse.
  * Units:    depth counts nested arrays and maps; nodes counts every value, keys included.
  * Fails as: broken_msgpack (cut short, trailing octets, reserved type 0xc1, a declared length
- *           larger than what is left), too_large (depth or nodes over the bound).
+ *           larger than what is left, too deep: as JSON is refused), too_large (too many nodes).
  */
 #ifndef ISEKAI_SCHEMAS_SCAN_H
 #define ISEKAI_SCHEMAS_SCAN_H

@@ -194,7 +194,7 @@ static void a_used_up_arena_is_too_large_and_not_a_crash(void **state)
     arena_free(arena);
 }
 
-static void deep_octets_are_too_large(void **state)
+static void deep_octets_are_broken(void **state)
 {
     struct decoded decoded;
     char nested[1000];
@@ -204,7 +204,7 @@ static void deep_octets_are_too_large(void **state)
     nested[sizeof nested - 1] = (char)0xc0;
     assert_false(decode(&decoded, &plan_request_message, (struct text){nested, sizeof nested},
                         STRICT));
-    assert_int_equal(decoded.fault.kind, FAULT_too_large);
+    assert_int_equal(decoded.fault.kind, FAULT_broken_msgpack);
     done(&decoded);
 }
 
@@ -218,7 +218,7 @@ int main(void)
         cmocka_unit_test(free_values_are_bounded_in_number),
         cmocka_unit_test(violations_are_listed_to_their_bound_and_counted_beyond),
         cmocka_unit_test(a_used_up_arena_is_too_large_and_not_a_crash),
-        cmocka_unit_test(deep_octets_are_too_large),
+        cmocka_unit_test(deep_octets_are_broken),
     };
 
     return cmocka_run_group_tests_name("decode_bounds", tests, NULL, NULL);

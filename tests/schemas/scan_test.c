@@ -73,7 +73,7 @@ static void depth_is_counted_to_the_level(void **state)
                          depth <= SCAN_DEPTH_MAX);
         nested[depth] = (char)0x91;
     }
-    assert_int_equal(fault.kind, FAULT_too_large);
+    assert_int_equal(fault.kind, FAULT_broken_msgpack);
     assert_true(scan_whole(TEXT_OF("\x92\x90\x80"), 2, 10, &fault));
     assert_false(scan_whole(TEXT_OF("\x92\x90\x80"), 1, 10, &fault));   /* empty ones count */
     assert_true(scan_whole(TEXT_OF("\xc0"), 0, 10, &fault));
