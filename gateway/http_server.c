@@ -7,19 +7,24 @@
 #include "gateway/http_server.h"
 
 #include <civetweb.h>
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "bus/clock.h"
+#include "bus/owned.h"
 
 #define REQUEST_OCTETS_MAX "16384"      /* request line and headers */
 enum { REQUEST_OCTETS = 16384 };
 #define HEADERS_MS_MAX "10000"          /* from the first octet to the last header */
 #define IDLE_MS_MAX "10000"             /* between two requests of a connection */
+enum { KNOCK_MS = 50 };
 
 struct http_server {
     struct http_server_options options;
@@ -274,14 +279,22 @@ static void *stop_run(void *argument)
     return NULL;
 }
 
-bool http_server_stop(struct http_server *self, uint32_t within_ms)
+/* Its listening thread looks every two seconds whether it should end, and whenever somebody comes. */
+static void knock(const struct http_server *self)
 {
-    pthread_t stopper;
+    struct sockaddr_in here = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)self->options.listen_port)};
+    OWNED(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    memcpy(&here.sin_addr, self->options.listen_address.octets + 12, 4);
+    if (fd >= 0)
+        (void) connect(fd, (const struct sockaddr *)&here, sizeof here);
+}
+
+static bool has_ended(pthread_t thread, uint32_t within_ms)
+{
     struct timespec end;
 
-    atomic_store(&self->is_stopping, true);
-    if (pthread_create(&stopper, NULL, stop_run, self->civetweb) != 0)
-        return false;
     clock_gettime(CLOCK_REALTIME, &end);
     end.tv_sec += within_ms / 1000;
     end.tv_nsec += (long)(within_ms % 1000) * 1000000L;
@@ -289,7 +302,23 @@ bool http_server_stop(struct http_server *self, uint32_t within_ms)
         end.tv_nsec -= 1000000000L;
         end.tv_sec++;
     }
-    if (pthread_timedjoin_np(stopper, NULL, &end) != 0)
+    return pthread_timedjoin_np(thread, NULL, &end) == 0;
+}
+
+bool http_server_stop(struct http_server *self, uint32_t within_ms)
+{
+    int64_t deadline_ms = clock_now_ms() + within_ms;
+    pthread_t stopper;
+    bool ended = false;
+
+    atomic_store(&self->is_stopping, true);
+    if (pthread_create(&stopper, NULL, stop_run, self->civetweb) != 0)
+        return false;
+    while (!ended && clock_left_ms(deadline_ms) > 0) {
+        knock(self);
+        ended = has_ended(stopper, KNOCK_MS);
+    }
+    if (!ended)
         return false;
     connections_free(self->connections);
     free(self);
