@@ -75,18 +75,21 @@ static bool wait_free(struct claims *self, const char *app_id, int64_t deadline_
     return !find(self, app_id);
 }
 
-struct claim *claims_take(struct claims *self, const char *app_id, int64_t deadline_ms,
-                          struct fault *fault)
+static struct claim *claim_new(const char *app_id, struct fault *fault)
 {
     struct claim *claim = calloc(1, sizeof *claim);
 
-    if (!claim) {
+    if (claim)
+        (void) snprintf(claim->app_id, sizeof claim->app_id, "%s", app_id);
+    else
         (void) fault_set(fault, FAULT_internal, "no memory for a claim");
-        return NULL;
-    }
-    (void) snprintf(claim->app_id, sizeof claim->app_id, "%s", app_id);
-    pthread_mutex_lock(&self->lock);
-    bool is_free = wait_free(self, app_id, deadline_ms);
+    return claim;
+}
+
+/* Called with the lock held, and gives it up. */
+static struct claim *hold_if(struct claims *self, struct claim *claim, bool is_free,
+                             struct fault *fault)
+{
     if (is_free) {
         claim->next = self->held;
         self->held = claim;
@@ -97,6 +100,27 @@ struct claim *claims_take(struct claims *self, const char *app_id, int64_t deadl
     free(claim);
     (void) fault_set(fault, FAULT_busy, "another change of the app's process did not end in time");
     return NULL;
+}
+
+struct claim *claims_take(struct claims *self, const char *app_id, int64_t deadline_ms,
+                          struct fault *fault)
+{
+    struct claim *claim = claim_new(app_id, fault);
+
+    if (!claim)
+        return NULL;
+    pthread_mutex_lock(&self->lock);
+    return hold_if(self, claim, wait_free(self, app_id, deadline_ms), fault);
+}
+
+struct claim *claims_try(struct claims *self, const char *app_id, struct fault *fault)
+{
+    struct claim *claim = claim_new(app_id, fault);
+
+    if (!claim)
+        return NULL;
+    pthread_mutex_lock(&self->lock);
+    return hold_if(self, claim, !find(self, app_id), fault);
 }
 
 bool claims_is_wanted(struct claims *self, const struct claim *claim)

@@ -82,6 +82,17 @@ static bool is_wanted(struct sandbox *self, const char *app_id)
     return supervisor_get(self->supervisor, app_id, &view, &ignored) && !view.is_known;
 }
 
+/* At the start this goes before any change, which would find nothing to build on. Later it is the
+ * change under way that knows better. */
+static struct claim *claim_to_restart(struct sandbox *self, const char *app_id)
+{
+    struct fault ignored;
+
+    return self->restores == 0
+               ? claims_take(self->claims, app_id, clock_now_ms() + CLAIM_MS, &ignored)
+               : claims_try(self->claims, app_id, &ignored);
+}
+
 static void restart_begin(struct sandbox *self, const struct desired_app *app,
                           struct restart *restart)
 {
@@ -92,8 +103,9 @@ static void restart_begin(struct sandbox *self, const struct desired_app *app,
         report_failure(self, &restart->plan, &fault);
         return;
     }
-    restart->claim = claims_take(self->claims, restart->plan.app_id, clock_now_ms() + CLAIM_MS,
-                                 &fault);
+    if (!is_wanted(self, restart->plan.app_id))
+        return;
+    restart->claim = claim_to_restart(self, restart->plan.app_id);
     if (!restart->claim || !is_wanted(self, restart->plan.app_id))
         return;
     if (prepare(self, app, &restart->plan, &fault))
