@@ -83,7 +83,5 @@ int main(int argc, char **argv)
     log_begin("broker", level);
     if (serve(&bus, &bounds, &fault))
         return EXIT_SUCCESS;
-    fprintf(stderr, "isekai-broker: %s\n", fault.reason);
-    return fault.kind == FAULT_malformed || fault.kind == FAULT_not_found ? EXIT_CONFIG
-                                                                          : EXIT_SYSTEM;
+    return supervised_give_up("broker", &fault);
 }

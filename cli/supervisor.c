@@ -2,6 +2,7 @@
 #include "cli/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "bus/clock.h"
 #include "bus/log.h"
 #include "bus/owned.h"
+#include "bus/settings.h"
 #include "bus/supervised.h"
 
 enum {
@@ -27,6 +29,7 @@ enum {
 struct role {
     const char *name;
     pid_t pid;                  /* 0: not running */
+    int reason;                 /* where it says why it cannot work; -1: nobody is there */
     int64_t started_ms;
     int64_t start_again_ms;
     uint32_t backoff_ms;
@@ -45,18 +48,21 @@ struct supervisor {
     struct role roles[ROLES];
     bool is_ready;
     bool is_ending;
+    struct fault refusal;       /* of the role that cannot work here; kind NONE: all can */
 };
 
-/* In the child: default signals, and the program. */
-static void become(int programs, const char *name)
+/* In the child: default signals, a descriptor for the reason, and the program. */
+static void become(int programs, const char *name, int reason)
 {
-    char program[32];
+    char program[32], number[16];
     char *const argv[] = {program, NULL};
     sigset_t none;
 
     (void) snprintf(program, sizeof program, "isekai-%s", name);
     sigemptyset(&none);
     (void) sigprocmask(SIG_SETMASK, &none, NULL);
+    (void) snprintf(number, sizeof number, "%d", dup(reason));     /* the copy outlives execve */
+    (void) setenv(SUPERVISOR_REASON_ENV, number, 1);
     (void) execveat(programs, program, argv, environ, 0);
     fprintf(stderr, "isekai up: %s: %s\n", program, strerror(errno));
     _exit(127);
@@ -64,26 +70,50 @@ static void become(int programs, const char *name)
 
 static bool role_start(const struct supervisor *self, struct role *role)
 {
-    pid_t pid = fork();
+    int reason[2] = {-1, -1};
+    pid_t pid = pipe2(reason, O_CLOEXEC | O_NONBLOCK) == 0 ? fork() : -1;
 
     if (pid == 0)
-        become(self->options->programs, role->name);
+        become(self->options->programs, role->name, reason[1]);
+    fd_drop(&reason[1]);
     if (pid < 0) {
+        fd_drop(&reason[0]);
         log_line(LOG_ERROR, NULL, "role_not_started role=%s why='%s'", role->name, strerror(errno));
         role->start_again_ms = clock_now_ms() + BACKOFF_MS_MAX;
         return false;
     }
     role->pid = pid;
+    role->reason = reason[0];
     role->started_ms = clock_now_ms();
     return true;
 }
 
-static void role_ended(struct role *role, int status, bool is_ending)
+/* It would end like that again, and nobody has been promised anything yet: all end. */
+static void give_up(struct supervisor *self, const struct role *role)
+{
+    char reason[sizeof self->refusal.reason] = "";
+
+    if (read(role->reason, reason, sizeof reason - 1) <= 0)
+        (void) snprintf(reason, sizeof reason, "cannot work here; it said why above");
+    (void) fault_set(&self->refusal, FAULT_forbidden, "isekai-%s: %s", role->name, reason);
+    self->is_ending = true;
+}
+
+static bool is_refusal(int status)
+{
+    return WIFEXITED(status) &&
+           (WEXITSTATUS(status) == EXIT_CONFIG || WEXITSTATUS(status) == EXIT_MISUSED);
+}
+
+static void role_ended(struct supervisor *self, struct role *role, int status)
 {
     int64_t lived_ms = clock_now_ms() - role->started_ms;
 
     role->pid = 0;
-    if (is_ending)
+    if (!self->is_ending && !self->is_ready && is_refusal(status))
+        give_up(self, role);
+    fd_drop(&role->reason);
+    if (self->is_ending)
         return;
     role->backoff_ms = lived_ms >= GOOD_LIFE_MS ? BACKOFF_MS_MIN : role->backoff_ms * 2;
     if (role->backoff_ms > BACKOFF_MS_MAX)
@@ -100,7 +130,7 @@ static void reap(struct supervisor *self)
         int status;
         struct role *role = &self->roles[i];
         if (role->pid > 0 && waitpid(role->pid, &status, WNOHANG) == role->pid)
-            role_ended(role, status, self->is_ending);
+            role_ended(self, role, status);
     }
 }
 
@@ -171,6 +201,20 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static bool find_roles(struct supervisor *self, struct fault *fault)
+{
+    for (size_t i = 0; i < ROLES; i++) {
+        char program[32];
+        self->roles[i] = (struct role){.name = role_names[i], .reason = -1,
+                                       .backoff_ms = BACKOFF_MS_MIN / 2};
+        (void) snprintf(program, sizeof program, "isekai-%s", role_names[i]);
+        if (faccessat(self->options->programs, program, X_OK, 0) < 0)
+            return fault_set(fault, FAULT_internal, "%s is not beside isekai: %s", program,
+                             strerror(errno));
+    }
+    return true;
+}
+
 bool supervisor_run(const struct supervisor_options *options, struct fault *fault)
 {
     struct supervisor self = {.options = options};
@@ -182,19 +226,16 @@ bool supervisor_run(const struct supervisor_options *options, struct fault *faul
     self.signals = signals;
     (void) snprintf(pid, sizeof pid, "%d", (int)getpid());
     (void) setenv(SUPERVISOR_ENV, pid, 1);
-    for (size_t i = 0; i < ROLES; i++) {
-        char program[32];
-        self.roles[i] = (struct role){.name = role_names[i], .backoff_ms = BACKOFF_MS_MIN / 2};
-        (void) snprintf(program, sizeof program, "isekai-%s", role_names[i]);
-        if (faccessat(options->programs, program, X_OK, 0) < 0)
-            return fault_set(fault, FAULT_internal, "%s is not beside isekai: %s", program,
-                             strerror(errno));
-    }
+    if (!find_roles(&self, fault))
+        return false;
     while (!self.is_ending) {
         start_due(&self);
         look_ready(&self);
         wait_for_signal(&self, TURN_MS);
     }
     stop_all(&self);
-    return true;
+    if (self.refusal.kind == FAULT_NONE)
+        return true;
+    *fault = self.refusal;
+    return false;
 }

@@ -126,5 +126,5 @@ int command_up(int argc, char **argv)
     if (export_settings(groups, count, &fault) && run(&up, &fault))
         return EXIT_SUCCESS;
     fprintf(stderr, "isekai up: %s\n", fault.reason);
-    return EXIT_SYSTEM;
+    return fault.kind == FAULT_forbidden ? EXIT_CONFIG : EXIT_SYSTEM;
 }

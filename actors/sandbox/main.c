@@ -23,6 +23,20 @@ static void raise_open_files(void)
     }
 }
 
+/* What cages have less of than they could, and how they would have it. */
+static void log_what_is_missing(const struct sandbox *sandbox)
+{
+    if (sandbox->cgroups.kind == CGROUP_NONE)
+        log_line(LOG_WARN, NULL, "cgroups_missing memory=per_process cpu=unlimited why=\"%s\" "
+                 "next=\"%s\"", sandbox->cgroups.why_not,
+                 sandbox->workspace.owns_uids
+                     ? "let this host's or container's root write its cgroups"
+                     : "systemd-run --user --scope -p Delegate=yes isekai up");
+    if (!sandbox->workspace.owns_uids)
+        log_line(LOG_WARN, NULL, "own_uids_missing why=\"not started as root\" effect=\"every cage "
+                 "runs as the uid of this process; namespaces alone keep them apart\"");
+}
+
 static bool serve(const struct sandbox_options *options, struct fault *fault)
 {
     struct sandbox sandbox;
@@ -42,6 +56,7 @@ static bool serve(const struct sandbox_options *options, struct fault *fault)
         return false;
     log_line(LOG_INFO, NULL, "sandbox_opened level=\"%s\" node=%s", sandbox.level,
              sandbox.host.node);
+    log_what_is_missing(&sandbox);
     bool served = actor_run(&actor, options->bus, fault);
     sandbox_close(&sandbox, clock_now_ms() + CLOSE_MS);
     return served;
@@ -74,9 +89,7 @@ int main(int argc, char **argv)
     raise_open_files();
     if (sodium_init() < 0 || !cage_host_own_init(init, &fault) ||
         !capabilities_keep_used(&fault) || !supervised_follow(&fault) ||
-        !serve(&options, &fault)) {
-        fprintf(stderr, "isekai-sandbox: %s\n", fault.reason);
-        return EXIT_SYSTEM;
-    }
+        !serve(&options, &fault))
+        return supervised_give_up("sandbox", &fault);
     return EXIT_SUCCESS;
 }

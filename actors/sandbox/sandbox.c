@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "actors/sandbox/cage_try.h"
 #include "bus/clock.h"
 
 enum { SWEEP_MS = 10000 };
@@ -43,7 +44,8 @@ static void write_level(struct sandbox *self)
 
     (void) snprintf(self->level, sizeof self->level, "bwrap %s seccomp %s%s%s%s",
                     words[self->cgroups.kind],
-                    self->workspace.owns_uids ? "uid" : "no-own-uid", has_cgroups ? "" : " (",
+                    self->workspace.owns_uids ? "uid" : "no-own-uid",
+                    has_cgroups ? "" : " (memory limited per process, CPU not at all: ",
                     has_cgroups ? "" : self->cgroups.why_not, has_cgroups ? "" : ")");
 }
 
@@ -82,6 +84,12 @@ static bool clear_the_past(struct sandbox *self, struct fault *fault)
     return cgroups_sweep(&self->cgroups, clock_now_ms() + SWEEP_MS, fault) &&
            workspace_clear_runs(&self->workspace, fault) &&
            workspace_each(&self->workspace, remember, &self->found_at_start, fault);
+}
+
+/* As an app would: one that is not root has its own uid there. */
+static bool try_a_cage(struct sandbox *self, struct fault *fault)
+{
+    return cage_try(&self->host, self->workspace.owns_uids ? self->workspace.uid_first : 0, fault);
 }
 
 static bool begin_threads(struct sandbox *self, struct fault *fault)
@@ -123,7 +131,7 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
         return false;
     if (cage_host_find(&out->host, settings->sandbox_node_path, options->init,
                        out->workspace.path, out->workspace.owns_uids, fault) &&
-        clear_the_past(out, fault) && begin_threads(out, fault)) {
+        clear_the_past(out, fault) && try_a_cage(out, fault) && begin_threads(out, fault)) {
         write_level(out);
         return true;
     }
