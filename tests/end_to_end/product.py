@@ -95,25 +95,30 @@ class Bus:
 
 
 class Product:
-    def __init__(self, data=None, settings=None, port=None, user=None):
+    def __init__(self, data=None, settings=None, port=None):
         self.owned = data is None
         self.data = data or tempfile.mkdtemp(prefix="isekai-test-", dir="/var/tmp")
         os.chmod(self.data, 0o755)
+        self.log_path = os.path.join(self.data, "up.log")
         self.port = port or free_port()
         self.listen = f"127.0.0.1:{self.port}"
         self.settings = settings or {}
-        self.user = user
         self.process = None
 
     # ---- life ----
 
+    def command(self, *words):
+        return [BIN / "isekai", *words, "--data", self.data]
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], "ISEKAI_SECRET_PROBE": "must-not-be-seen",
+                **{k.upper(): str(v) for k, v in self.settings.items()}}
+
     def start(self, seconds=30):
-        environment = {"PATH": os.environ["PATH"], "ISEKAI_SECRET_PROBE": "must-not-be-seen",
-                       **{k.upper(): str(v) for k, v in self.settings.items()}}
-        self.log = open(os.path.join(self.data, "up.log"), "ab")
-        self.process = subprocess.Popen(
-            [BIN / "isekai", "up", "--data", self.data, "--listen", self.listen],
-            stdout=subprocess.PIPE, stderr=self.log, env=environment, user=self.user)
+        self.log = open(self.log_path, "ab")
+        self.process = subprocess.Popen(self.command("up", "--listen", self.listen),
+                                        stdout=subprocess.PIPE, stderr=self.log,
+                                        env=self.environment())
         ready, _, _ = select.select([self.process.stdout], [], [], seconds)
         line = self.process.stdout.readline().decode() if ready else ""
         if line.strip() != f"ready http://{self.listen}":
@@ -150,7 +155,7 @@ class Product:
                 shutil.rmtree(self.data, ignore_errors=True)
 
     def log_tail(self, lines=40):
-        with contextlib.suppress(OSError), open(os.path.join(self.data, "up.log"), "rb") as log:
+        with contextlib.suppress(OSError), open(self.log_path, "rb") as log:
             return b"\n".join(log.read().split(b"\n")[-lines:]).decode(errors="replace")
         return ""
 
@@ -208,5 +213,5 @@ class Product:
         return Bus(f"ipc://{self.run_dir}/bus/broker")
 
     def cli(self, *words, seconds=60):
-        return subprocess.run([BIN / "isekai", *words, "--data", self.data], capture_output=True,
-                              text=True, timeout=seconds)
+        return subprocess.run(self.command(*words), capture_output=True, text=True,
+                              timeout=seconds, env=self.environment())
