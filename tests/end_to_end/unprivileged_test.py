@@ -160,10 +160,10 @@ class Unprivileged(unittest.TestCase):
         self.product = Ordinary()
         self.addCleanup(self.product.remove)
 
-    def put_app(self):
+    def put_app(self, app_id="seen"):
         source = SEEN.replace("GATEWAY", str(self.product.port))
         answer = self.product.http("POST", "/api/sandbox/execute",
-                                   {"appId": "seen", "files": {"server.js": source},
+                                   {"appId": app_id, "files": {"server.js": source},
                                     "config": {"memoryMb": MEMORY_MB}})
         self.assertEqual(answer.status, 201, answer)
 
@@ -228,7 +228,15 @@ class Unprivileged(unittest.TestCase):
         log = pathlib.Path(self.product.log_path).read_text()
         for event in ["cgroups_missing", "own_uids_missing"]:
             self.assertRegex(log, rf"level=warn .*{event} ")
-        self.assertLess(self.see("/eat")["eaten"], MEMORY_MB)
+
+    def check_memory_ends(self):
+        """Buffers are no part of V8's heap: only the limit ends them, and perhaps the app with them."""
+        self.put_app("hungry")
+        answer = self.product.preview(f"http://hungry.localhost:{self.product.port}/", path="/eat")
+        if answer.status == 200:
+            self.assertLess(answer.json()["eaten"], MEMORY_MB)
+        else:
+            self.assertEqual(answer.status, 502, answer)
 
     def test_the_whole_line(self):
         mounts = pathlib.Path("/proc/mounts").read_text()
@@ -237,6 +245,7 @@ class Unprivileged(unittest.TestCase):
         stopped = self.check_line()
         self.check_cage()
         self.check_what_is_missing_is_told()
+        self.check_memory_ends()
         self.assertEqual(self.see("/keep")["kept"], "still here")
 
         self.product.kill_all()
