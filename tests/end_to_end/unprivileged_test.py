@@ -109,9 +109,8 @@ class Ordinary(Product):
 
     def remove(self):
         self.stop()
-        shutil.rmtree(self.top, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.rmdir(f"/tmp/isekai-{self.uid}")
+        for path in [self.top, f"/tmp/isekai-{self.uid}"]:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class Groups:
@@ -272,12 +271,14 @@ class Unprivileged(unittest.TestCase):
         self.product.start()
         self.assertIn(f" {groups.level} seccomp no-own-uid", self.sandbox_row())
         self.put_app()
+        self.put_app()                  # so that its cage is not the first, as it will be again
         self.assertEqual(len(groups.cages()), 1)
+        self.assertNotIn("cage-1", groups.cages())
         self.assertEqual(groups.memory_limits(), [MEMORY_MB << 20])
         self.product.kill_role("sandbox")
         self.product.wait_ready()
         self.is_back()
-        self.assertEqual(len(groups.cages()), 1, "the killed sandbox's cgroups are gone")
+        self.assertEqual(groups.cages(), ["cage-1"], "the killed sandbox's cgroups are gone")
         self.assertEqual(self.product.stop(), 0)
         self.assertEqual([path for path in groups.left() if path.name != "isekai.roles"], [])
 
