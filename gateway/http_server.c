@@ -31,7 +31,7 @@ struct http_server {
     struct mg_context *civetweb;
     struct connections *connections;
     atomic_bool is_stopping;
-    char last_words[200];               /* of civetweb while it starts */
+    char first_words[200];              /* of civetweb while it starts; what follows is vaguer */
 };
 
 struct http_exchange {
@@ -198,8 +198,8 @@ static int on_log(const struct mg_connection *civetweb, const char *message)
 {
     struct http_server *server = server_of(civetweb);
 
-    if (server && !server->civetweb)
-        (void) snprintf(server->last_words, sizeof server->last_words, "%s", message);
+    if (server && !server->civetweb && !*server->first_words)
+        (void) snprintf(server->first_words, sizeof server->first_words, "%s", message);
     return 1;           /* what goes wrong with one connection is in our own log */
 }
 
@@ -265,7 +265,7 @@ struct http_server *http_server_start(const struct http_server_options *options,
     self->civetweb = start_civetweb(self);
     if (!self->civetweb) {
         (void) fault_set(fault, FAULT_unavailable, "cannot listen on %s:%u: %s",
-                         options->listen_host, options->listen_port, self->last_words);
+                         options->listen_host, options->listen_port, self->first_words);
         connections_free(self->connections);
         free(self);
         return NULL;

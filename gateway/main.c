@@ -1,14 +1,20 @@
 /* main.c - the gateway process: read settings and files, give up privilege, serve, stop. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bus/beside.h"
 #include "bus/identity.h"
 #include "bus/log.h"
+#include "bus/owned.h"
 #include "bus/supervised.h"
 #include "gateway/health.h"
 #include "gateway/openapi.h"
@@ -42,12 +48,27 @@ static bool raise_limits(const struct gateway *self, struct fault *fault)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return fault_set(fault, FAULT_internal, "RLIMIT_NOFILE cannot be read");
     if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted)
-        return fault_set(fault, FAULT_unavailable,
-                         "http_threads needs %llu open files, the limit is %llu",
+        return fault_set(fault, FAULT_malformed, "http_threads=%llu needs %llu open files, the limit "
+                         "is %llu; set HTTP_THREADS lower, or raise the limit (ulimit -Hn)",
+                         (unsigned long long)self->settings.http_threads,
                          (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
     limit.rlim_cur = wanted;
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 ||
            fault_set(fault, FAULT_internal, "RLIMIT_NOFILE cannot be raised");
+}
+
+/* civetweb would not tell this from an address that is only in use for now. */
+static bool may_listen(const struct config *config, struct fault *fault)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)config->listen_port)};
+    OWNED(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    memcpy(&address.sin_addr, config->listen_address.octets + 12, sizeof address.sin_addr);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == EACCES)
+        return fault_set(fault, FAULT_forbidden, "isekai_listen: the gateway has no right to port "
+                         "%u; choose one from 1024 up", config->listen_port);
+    return true;
 }
 
 /* What the threads will share. */
@@ -119,7 +140,8 @@ static bool serve(struct gateway *self, struct fault *fault)
                                          &self->fixed, fault) &&
                   open_files(self, fault) && raise_limits(self, fault) &&
                   identity_become_role(self->bus.isekai_user, fault) &&
-                  supervised_follow(fault) && open_parts(self, fault) && begin(self, fault);
+                  supervised_follow(fault) && may_listen(&self->config, fault) &&
+                  open_parts(self, fault) && begin(self, fault);
     if (served) {
         log_line(LOG_INFO, NULL, "gateway_started listen=%s", self->settings.isekai_listen);
         wait_for_stop(&signals);
@@ -150,7 +172,5 @@ int main(int argc, char **argv)
     log_begin("gateway", level);
     if (serve(&gateway, &fault))
         return EXIT_SUCCESS;
-    log_line(LOG_ERROR, NULL, "gateway_failed fault=%s reason='%s'", fault_name(fault.kind),
-             fault.reason);
-    return fault.kind == FAULT_malformed ? EXIT_CONFIG : EXIT_SYSTEM;
+    return supervised_give_up("gateway", &fault);
 }
