@@ -282,21 +282,23 @@ class Unprivileged(unittest.TestCase):
         self.assertEqual(self.product.stop(), 0)
         self.assertEqual([path for path in groups.left() if path.name != "isekai.roles"], [])
 
-    def test_a_host_that_builds_no_cage_is_refused_in_words(self):
-        self.product.path = self.product.home
-        code, out, words = self.product.refusal()
-        self.assertEqual((code, out), (78, ""), words)
-        self.assertRegex(words, r"^isekai up: isekai-sandbox: bwrap is not in PATH.*apt-get install")
+    def refused(self, words):
+        code, out, last = self.product.refusal()
+        self.assertEqual((code, out), (78, ""), last)
+        self.assertRegex(last, words)
+        self.assertEqual(processes_of(self.product.uid), [])
 
+    def test_what_cannot_work_here_is_refused_in_words(self):
+        self.product.path = self.product.home
+        self.refused(r"^isekai up: isekai-sandbox: bwrap is not in PATH.*apt-get install bubblewrap$")
         self.product.path = os.environ["PATH"]
         self.product.wrapper = ["unshare", "--user", f"--map-user={self.product.uid}",
                                 f"--map-group={self.product.uid}", "--keep-caps",
                                 "sh", "-c", NO_USER_NAMESPACES, "sh"]
-        code, out, words = self.product.refusal()
-        self.assertEqual((code, out), (78, ""), words)
-        self.assertRegex(words, r"^isekai up: isekai-sandbox: no cage can be built here; as root: "
-                                r"sysctl -w user\.max_user_namespaces=\d+ \(bwrap: ")
-        self.assertEqual(processes_of(self.product.uid), [])
+        self.refused(r"^isekai up: isekai-sandbox: no cage can be built here; as root: "
+                     r"sysctl -w user\.max_user_namespaces=\d+ \(bwrap: ")
+        self.product.wrapper = ["prlimit", "--nofile=1024:1024"]
+        self.refused(r"^isekai up: isekai-gateway: http_threads=\d+ needs \d+ open files, .*HTTP_THREADS")
 
 
 if __name__ == "__main__":
