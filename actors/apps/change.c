@@ -6,7 +6,7 @@
 #include "bus/clock.h"
 
 /* Longer than an app may take to start and the one before it to stop, within the call's time. */
-enum { START_WAIT_MS = 120000 };
+enum { START_WAIT_MS = 120000, TELLS_MAX = 3 };
 
 static struct text digest_of(struct call *call, enum operation_kind kind)
 {
@@ -115,12 +115,29 @@ bool change_begin(struct change *self, struct call *call, const struct change_st
     return replay(self, fault);
 }
 
+static bool has_answered(enum fault_kind kind)
+{
+    return kind != FAULT_unavailable && kind != FAULT_timed_out && kind != FAULT_interrupted &&
+           kind != FAULT_cancelled;
+}
+
 /* A step refused because somebody else holds the operation: tell it as what it means. */
-static bool told_as_interrupted(struct fault *fault)
+static bool fail_to_tell(struct fault *fault)
 {
     if (fault->kind == FAULT_conflict)
-        return fault_set(fault, FAULT_interrupted, "another process has taken this change over");
+        (void) fault_set(fault, FAULT_interrupted, "another process has taken this change over");
     return false;
+}
+
+/* Steps and the end may be told twice, so what was lost on its way is told again: an operation left
+ * open is settled only when its lease has run out. */
+static bool tell_store(struct change *self, const struct method *method, const void *request,
+                       void *reply, struct fault *fault)
+{
+    for (int tells = 1; !call_ask(self->call, method, request, reply, fault); tells++)
+        if (has_answered(fault->kind) || tells == TELLS_MAX || call_is_cancelled(self->call))
+            return fail_to_tell(fault);
+    return true;
 }
 
 static bool advance(struct change *self, enum operation_step step,
@@ -136,8 +153,8 @@ static bool advance(struct change *self, enum operation_step step,
     };
     struct advance_reply reply;
 
-    if (!call_ask(self->call, &method_store_advance, &request, &reply, fault))
-        return told_as_interrupted(fault);
+    if (!tell_store(self, &method_store_advance, &request, &reply, fault))
+        return false;
     if (content)
         self->version = reply.version;
     return true;
@@ -147,12 +164,6 @@ bool change_store(struct change *self, const struct version_content *content, st
 {
     call_progress(self->call, "storing", NULL);
     return advance(self, operation_step_stored, content, fault);
-}
-
-static bool has_answered(enum fault_kind kind)
-{
-    return kind != FAULT_unavailable && kind != FAULT_timed_out && kind != FAULT_interrupted &&
-           kind != FAULT_cancelled;
 }
 
 bool change_ask_sandbox(struct change *self, const struct method *method, uint32_t within_ms,
@@ -253,8 +264,7 @@ bool change_finish(struct change *self, struct finish_request more, struct fault
     more.owner = text_from(call_instance(self->call));
     more.events.at = &event;
     more.events.count = 1;
-    bool done = call_ask(self->call, &method_store_finish, &more, &self->result, fault) ||
-                told_as_interrupted(fault);
+    bool done = tell_store(self, &method_store_finish, &more, &self->result, fault);
     change_drop(self);
     return done;
 }
@@ -307,7 +317,7 @@ bool change_fail_as(struct change *self, struct finish_request more, struct faul
     if (describe(self, fault, &event, &ignored)) {
         more.events.at = &event;
         more.events.count = 1;
-        (void) call_ask(self->call, &method_store_finish, &more, &reply, &ignored);
+        (void) tell_store(self, &method_store_finish, &more, &reply, &ignored);
     }
     change_drop(self);
     return false;
