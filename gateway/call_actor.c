@@ -3,42 +3,62 @@
  * What an actor says beside its fault (broken fields, the log of an app that did not come up)
  * is kept for the answer.
  */
+#include <inttypes.h>
+
 #include "bus/clock.h"
 #include "gateway/logs_follow.h"
 #include "gateway/pipeline.h"
 #include "schemas/scan.h"
 
-/* The version of an App, taken from its top level without decoding its files. */
-static bool version_of(struct text packed, uint64_t *version)
+enum { ETAG_SIZE = 64 };
+
+/* What tells one state of an App from the next: the store raises updatedAt with every change of its
+ * row. Taken from its top level without decoding its files. */
+struct stamp { uint64_t version, updated_at; };
+
+static bool read_count(struct text packed, uint64_t *out)
+{
+    msgpack_unpacked unpacked;
+    size_t offset = 0;
+
+    msgpack_unpacked_init(&unpacked);
+    bool is_count = msgpack_unpack_next(&unpacked, packed.at, packed.size, &offset) >=
+                        MSGPACK_UNPACK_SUCCESS &&
+                    unpacked.data.type == MSGPACK_OBJECT_POSITIVE_INTEGER;
+    if (is_count)
+        *out = unpacked.data.via.u64;
+    msgpack_unpacked_destroy(&unpacked);
+    return is_count;
+}
+
+/* Cut the first value off. */
+static bool take_value(struct text *rest, struct text *value)
 {
     struct fault ignored;
-    msgpack_unpacked unpacked;
-    size_t at = 1;
-    uint32_t pairs;
-    const unsigned char *octets = (const unsigned char *)packed.at;
+    size_t size = scan_first(*rest, SCAN_DEPTH_MAX, SCAN_NODES_MAX, &ignored);
 
-    if (packed.size < 1 || (octets[0] & 0xf0) != 0x80)
+    *value = (struct text){rest->at, size};
+    *rest = (struct text){rest->at + size, rest->size - size};
+    return size > 0;
+}
+
+static bool stamp_of(struct text packed, struct stamp *out)
+{
+    struct text rest, key, value;
+    int found = 0;
+
+    if (packed.size == 0 || ((unsigned char)packed.at[0] & 0xf0) != 0x80)
         return false;       /* an App has fewer than 16 fields */
-    pairs = octets[0] & 0x0f;
-    for (uint32_t i = 0; i < pairs * 2; i++) {
-        struct text rest = {packed.at + at, packed.size - at};
-        size_t size = scan_first(rest, SCAN_DEPTH_MAX, SCAN_NODES_MAX, &ignored);
-
-        if (size == 0)
+    rest = (struct text){packed.at + 1, packed.size - 1};
+    for (int left = packed.at[0] & 0x0f; left > 0; left--) {
+        if (!take_value(&rest, &key) || !take_value(&rest, &value))
             return false;
-        at += size;
-        if (i % 2 == 1 || !text_equals((struct text){rest.at, size}, TEXT_OF("\xa7version")))
-            continue;
-        size_t offset = 0;
-        msgpack_unpacked_init(&unpacked);
-        bool is_count = msgpack_unpack_next(&unpacked, packed.at + at, packed.size - at,
-                                            &offset) >= MSGPACK_UNPACK_SUCCESS &&
-                        unpacked.data.type == MSGPACK_OBJECT_POSITIVE_INTEGER;
-        *version = is_count ? unpacked.data.via.u64 : 0;
-        msgpack_unpacked_destroy(&unpacked);
-        return is_count;
+        if (text_equals(key, TEXT_OF("\xa7version")))
+            found += read_count(value, &out->version);
+        if (text_equals(key, TEXT_OF("\xa9updatedAt")))
+            found += read_count(value, &out->updated_at);
     }
-    return false;
+    return found == 2;
 }
 
 /* RFC 9110 section 13.1.2: weak comparison against a list, or `*`. */
@@ -55,16 +75,27 @@ static bool matches_any(struct text list, const char *etag)
     return false;
 }
 
+/* "7.19a1b2c3d4e" for JSON, "7.19a1b2c3d4e.m" for MessagePack: one tag, one run of octets (RFC 9110
+ * section 8.8.3.3). If-Match looks at the version in front alone. */
+static bool write_etag(struct text packed, enum wire_format format, char out[ETAG_SIZE])
+{
+    struct stamp stamp;
+
+    if (!stamp_of(packed, &stamp))
+        return false;
+    (void) snprintf(out, ETAG_SIZE, "\"%" PRIu64 ".%" PRIx64 "%s\"", stamp.version,
+                    stamp.updated_at, format == FORMAT_MSGPACK ? ".m" : "");
+    return true;
+}
+
 static bool is_known_to_caller(struct exchange *exchange)
 {
     struct text known = request_header(exchange, "if-none-match");
-    char etag[32];
-    uint64_t version;
+    char etag[ETAG_SIZE];
 
     if (exchange->route->method->reply != &app_message ||
-        !version_of(exchange->reply.result, &version))
+        !write_etag(exchange->reply.result, exchange->format, etag))
         return false;
-    (void) snprintf(etag, sizeof etag, "\"%llu\"", (unsigned long long)version);
     answer_header(&exchange->answer, "ETag", "%s", etag);
     return exchange->route->verb == VERB_GET && known.at && matches_any(known, etag);
 }

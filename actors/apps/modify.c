@@ -16,7 +16,8 @@ struct wish {
     uint64_t if_version;
 };
 
-/* An ETag is "7", W/"7" or 7; * is any version there is. */
+/* An ETag is "7.19a1b2c3d4e", and "7", W/"7" or 7 will do; * is any version there is. What stands
+ * behind the version is not compared: an app that was stopped since loses nothing by a change. */
 static bool read_if_match(struct text tag, uint64_t *out, struct fault *fault)
 {
     char digits[24];
@@ -32,7 +33,7 @@ static bool read_if_match(struct text tag, uint64_t *out, struct fault *fault)
     if (!text_to_string(tag, digits, sizeof digits) || digits[0] < '1' || digits[0] > '9')
         return fault_set(fault, FAULT_precondition, "If-Match names no version of this app");
     *out = strtoull(digits, &end, 10);
-    if (*end != '\0' || *out > 1000000000)
+    if ((*end != '\0' && *end != '.') || *out > 1000000000)
         return fault_set(fault, FAULT_precondition, "If-Match names no version of this app");
     return true;
 }

@@ -118,6 +118,37 @@ class Flow(unittest.TestCase):
         self.assertEqual(stale.status, 412, stale)
         good = self.product.http("PATCH", path, {"changes": {"a.txt": "1"}}, {"If-Match": '"1"'})
         self.assertEqual(good.status, 200, good)
+        for tag in ['"2x"', '"2', '"', '"2.', '".2"', '"-2"', "two"]:
+            bad = self.product.http("PATCH", path, {}, {"If-Match": tag})
+            self.assertEqual(bad.status, 412, tag)
+
+    def test_an_etag_names_one_state_of_an_app(self):
+        app = self.generate("Make a dashboard")
+        path = f"/api/apps/{app['id']}"
+
+        def get(etag=None, kind="application/json"):
+            return self.product.http("GET", path, headers={
+                "Accept": kind, **({"If-None-Match": etag} if etag else {})})
+        running = get().headers["ETag"]
+        self.assertRegex(running, r'^"1\.[0-9a-f]+"$')
+        self.assertEqual(get(running).status, 304)
+        packed = get(kind="application/msgpack").headers["ETag"]
+        self.assertNotEqual(packed, running)
+        self.assertEqual(get(packed, "application/msgpack").status, 304)
+        stopped = self.product.http("POST", path + "/stop")
+        changed = get(running)      # the version is the same, the status is not
+        self.assertEqual((changed.status, changed.json()["status"]), (200, "stopped"), changed)
+        self.assertEqual(changed.headers["ETag"], stopped.headers["ETag"])
+        self.assertEqual(get(f'"9.1", W/{changed.headers["ETag"]}').status, 304)
+        # a change that was begun on the running app is still a change of this version
+        patched = self.product.http("PATCH", path, {"changes": {"a.txt": "1"}}, {"If-Match": running})
+        self.assertEqual((patched.status, patched.json()["version"]), (200, 2), patched)
+        for tag in [running, packed, stopped.headers["ETag"]]:
+            late = self.product.http("PATCH", path, {"changes": {"a.txt": "2"}}, {"If-Match": tag})
+            self.assertEqual(late.status, 412, late)
+        tag = patched.headers["ETag"]
+        last = self.product.http("PATCH", path, {"changes": {"a.txt": "2"}}, {"If-Match": tag})
+        self.assertEqual((last.status, last.json()["version"]), (200, 3), last)
 
     def test_add_sorting_keeps_a_csv_viewer_a_csv_viewer(self):
         app = self.generate("Create a CSV viewer app")
