@@ -130,7 +130,9 @@ export async function run({ page, label, url, view, directory, hasFeatures, isFi
         const heading = page.locator('#name');
         for (let left = await ours(page); left > 0; left--) {
             await page.getByRole('button', { name: 'Remove', exact: true }).click();
+            const removed = page.waitForEvent('requestfinished', (request) => request.method() === 'DELETE');
             await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+            await removed;      /* the server knows before the page does: a reload now would cut it off */
             await eventually(() => ours(page), left - 1, `files left beside '${await heading.textContent()}'`);
         }
         await reload(page);
