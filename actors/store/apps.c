@@ -121,7 +121,7 @@ bool stored_app_load(const struct work *work, struct text app_id, struct stored_
 
 bool app_load(const struct work *work, struct text app_id, struct app *out, struct fault *fault)
 {
-    struct stored_app stored;
+    struct stored_app stored = {0};
     struct text run_id = {0};
 
     if (!load_row(work, app_id, &stored, &run_id, fault))
