@@ -17,6 +17,7 @@
 #include "bus/owned.h"
 #include "bus/supervised.h"
 #include "gateway/health.h"
+#include "gateway/landlock.h"
 #include "gateway/openapi.h"
 #include "gateway/preview.h"
 #include "gateway/rate_table.h"
@@ -68,6 +69,18 @@ static bool may_listen(const struct config *config, struct fault *fault)
     if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == EACCES)
         return fault_set(fault, FAULT_forbidden, "isekai_listen: the gateway has no right to port "
                          "%u; choose one from 1024 up", config->listen_port);
+    return true;
+}
+
+/* Before the first thread: Landlock binds a thread and those it starts. */
+static bool give_up_files(struct fault *fault)
+{
+    bool is_on;
+
+    if (!landlock_give_up_files(&is_on, fault))
+        return false;
+    if (!is_on)
+        log_line(LOG_WARN, NULL, "landlock_missing kept=files_in_view");
     return true;
 }
 
@@ -140,7 +153,7 @@ static bool serve(struct gateway *self, struct fault *fault)
                                          &self->fixed, fault) &&
                   open_files(self, fault) && raise_limits(self, fault) &&
                   identity_become_role(self->bus.isekai_user, fault) &&
-                  supervised_follow(fault) && may_listen(&self->config, fault) &&
+                  supervised_follow(fault) && give_up_files(fault) && may_listen(&self->config, fault) &&
                   open_parts(self, fault) && begin(self, fault);
     if (served) {
         log_line(LOG_INFO, NULL, "gateway_started listen=%s", self->settings.isekai_listen);
