@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "bus/clock.h"
+#include "gateway/gzip.h"
 #include "gateway/logs_follow.h"
 #include "gateway/pipeline.h"
 #include "schemas/scan.h"
@@ -75,16 +76,17 @@ static bool matches_any(struct text list, const char *etag)
     return false;
 }
 
-/* "7.19a1b2c3d4e" for JSON, "7.19a1b2c3d4e.m" for MessagePack: one tag, one run of octets (RFC 9110
- * section 8.8.3.3). If-Match looks at the version in front alone. */
-static bool write_etag(struct text packed, enum wire_format format, char out[ETAG_SIZE])
+/* "7.19a1b2c3d4e" for JSON, with ".m" for MessagePack, with ".z" for JSON in gzip: one tag, one run of
+ * octets (RFC 9110 section 8.8.3.3). If-Match looks at the version in front alone. */
+static bool write_etag(const struct exchange *exchange, char out[ETAG_SIZE])
 {
+    const char *form = exchange->format == FORMAT_MSGPACK ? ".m" : exchange->is_packed ? ".z" : "";
     struct stamp stamp;
 
-    if (!stamp_of(packed, &stamp))
+    if (!stamp_of(exchange->reply.result, &stamp))
         return false;
     (void) snprintf(out, ETAG_SIZE, "\"%" PRIu64 ".%" PRIx64 "%s\"", stamp.version,
-                    stamp.updated_at, format == FORMAT_MSGPACK ? ".m" : "");
+                    stamp.updated_at, form);
     return true;
 }
 
@@ -94,10 +96,30 @@ static bool is_known_to_caller(struct exchange *exchange)
     char etag[ETAG_SIZE];
 
     if (exchange->route->method->reply != &app_message ||
-        !write_etag(exchange->reply.result, exchange->format, etag))
+        !write_etag(exchange, etag))
         return false;
     answer_header(&exchange->answer, "ETag", "%s", etag);
     return exchange->route->verb == VERB_GET && known.at && matches_any(known, etag);
+}
+
+/* Decided by the reply's size on the bus, which is near the JSON's: the tag comes before the body. */
+static void negotiate_coding(struct exchange *exchange)
+{
+    exchange->is_packed = exchange->format == FORMAT_JSON &&
+                          exchange->reply.result.size >= GZIP_OCTETS_MIN &&
+                          gzip_is_accepted(request_header(exchange, "accept-encoding"));
+}
+
+static bool pack_answer(struct answer *answer, struct fault *fault)
+{
+    msgpack_sbuffer plain = answer->owned;
+
+    msgpack_sbuffer_init(&answer->owned);
+    bool packed = gzip_write((struct text){plain.data, plain.size}, &answer->owned, fault);
+    msgpack_sbuffer_destroy(&plain);
+    if (packed)
+        answer_header(answer, "Content-Encoding", "gzip");
+    return packed;
 }
 
 static bool fill_answer(struct exchange *exchange, struct fault *fault)
@@ -106,6 +128,7 @@ static bool fill_answer(struct exchange *exchange, struct fault *fault)
     const struct message *message = exchange->route->method->reply;
     struct text result = exchange->reply.result;
 
+    negotiate_coding(exchange);
     if (exchange->route->status == 204 || is_known_to_caller(exchange)) {
         answer_with(answer, exchange->route->status == 204 ? 204 : 304, NULL,
                     (struct text){NULL, 0});
@@ -117,6 +140,8 @@ static bool fill_answer(struct exchange *exchange, struct fault *fault)
     }
     if (!json_from_packed(message, result, &answer->owned, fault))
         return fault_while(fault, "the answer of %s", exchange->route->method->name);
+    if (exchange->is_packed && !pack_answer(answer, fault))
+        return false;
     answer_with(answer, exchange->route->status, "application/json",
                 (struct text){answer->owned.data, answer->owned.size});
     return true;

@@ -38,41 +38,19 @@ bool find_route(struct exchange *exchange, struct fault *fault)
     return fault_set(fault, FAULT_wrong_verb, "no such verb here");
 }
 
-/* RFC 9110 section 12.4.2: 0 to 1 with at most three decimals. In thousandths. */
-static int quality(struct text item)
-{
-    const char *at = memmem(item.at, item.size, ";q=", 3);
-    int thousandths = 0, scale = 100;
-
-    if (!at)
-        at = memmem(item.at, item.size, "; q=", 4);
-    if (!at)
-        return 1000;
-    at = memchr(at, '=', 4) + 1;
-    const char *end = item.at + item.size;
-    if (at < end && *at == '1')
-        return 1000;
-    for (at += 2; at < end && *at >= '0' && *at <= '9' && scale > 0; at++, scale /= 10)
-        thousandths += (*at - '0') * scale;
-    return thousandths;
-}
-
 static int quality_of(struct text accept, const char *type)
 {
     struct text item;
     int exact = -1, family = -1, any = -1;
 
     while (header_item(&accept, &item)) {
-        const char *semicolon = item.size > 0 ? memchr(item.at, ';', item.size) : NULL;
-        struct text name = {item.at, semicolon ? (size_t)(semicolon - item.at) : item.size};
-
-        name = text_without_blanks(name);
+        struct text name = header_item_name(item);
         if (text_equals_nocase(name, type))
-            exact = quality(item);
+            exact = header_item_quality(item);
         else if (text_equals_nocase(name, "application/*"))
-            family = quality(item);
+            family = header_item_quality(item);
         else if (text_equals_nocase(name, "*/*"))
-            any = quality(item);
+            any = header_item_quality(item);
     }
     return exact >= 0 ? exact : family >= 0 ? family : any >= 0 ? any : 0;
 }

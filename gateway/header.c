@@ -59,6 +59,40 @@ bool header_item(struct text *list, struct text *item)
     return true;
 }
 
+struct text header_item_name(struct text item)
+{
+    const char *semicolon = item.size > 0 ? memchr(item.at, ';', item.size) : NULL;
+
+    return text_without_blanks(
+        (struct text){item.at, semicolon ? (size_t)(semicolon - item.at) : item.size});
+}
+
+/* 0 to 1 with at most three decimals. */
+static int thousandths(struct text weight)
+{
+    int sum = 0, scale = 100;
+
+    if (weight.size > 0 && weight.at[0] == '1')
+        return 1000;
+    for (size_t i = 2; i < weight.size && weight.at[i] >= '0' && weight.at[i] <= '9' && scale > 0;
+         i++, scale /= 10)
+        sum += (weight.at[i] - '0') * scale;
+    return sum;
+}
+
+int header_item_quality(struct text item)
+{
+    const char *end = item.at + item.size;
+
+    for (const char *at = item.at; at < end && (at = memchr(at, ';', (size_t)(end - at)));) {
+        struct text rest = text_without_blanks((struct text){at + 1, (size_t)(end - at - 1)});
+        at++;
+        if (rest.size >= 2 && (rest.at[0] | 0x20) == 'q' && rest.at[1] == '=')
+            return thousandths((struct text){rest.at + 2, rest.size - 2});
+    }
+    return 1000;
+}
+
 bool header_list_has(struct text list, const char *wanted)
 {
     struct text item;

@@ -21,6 +21,9 @@ uint32_t header_count(const struct http_headers *headers, const char *name);
 
 /* Take the next comma-separated item off *list, without white space around it. False at the end. */
 bool header_item(struct text *list, struct text *item);
+struct text header_item_name(struct text item);     /* without its parameters */
+/* The item's weight (RFC 9110 section 12.4.2) in thousandths: 1000 without one, 0 for a broken one. */
+int header_item_quality(struct text item);
 bool header_list_has(struct text list, const char *item);
 
 /* Does any header of that name list the item? */

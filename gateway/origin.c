@@ -100,7 +100,7 @@ bool check_origin(struct exchange *exchange, struct fault *fault)
     }
     if (allowed && is_preflight)
         return answer_preflight(exchange, fault);
-    answer_header(&exchange->answer, "Vary", "Origin");
+    answer_header(&exchange->answer, "Vary", "Origin, Accept, Accept-Encoding");
     if (origin.at && !allowed && (is_preflight || exchange->is_write))
         return fault_set(fault, FAULT_origin_refused, "an origin that is not allowed");
     return true;

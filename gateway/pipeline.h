@@ -64,6 +64,7 @@ struct exchange {
     const struct route *route;
     struct text params[ROUTE_PARAMS_MAX];
     enum wire_format format;        /* of the answer */
+    bool is_packed;                 /* the answer goes out as gzip */
     const char *idempotency_key;
     const struct principal *principal;
 

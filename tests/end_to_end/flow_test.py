@@ -1,4 +1,5 @@
 """The whole line over HTTP: a sentence in, a running caged app out, changed, stopped, removed."""
+import gzip
 import json
 import os
 import pathlib
@@ -149,6 +150,29 @@ class Flow(unittest.TestCase):
         tag = patched.headers["ETag"]
         last = self.product.http("PATCH", path, {"changes": {"a.txt": "2"}}, {"If-Match": tag})
         self.assertEqual((last.status, last.json()["version"]), (200, 3), last)
+
+    def test_large_json_is_packed_for_those_who_accept_it(self):
+        files = {"index.html": "<p>hello</p>", "big.js": "const line = 'much of the same';\n" * 400}
+        made = self.product.http("POST", "/api/sandbox/execute", {"appId": "packed", "files": files})
+        self.assertEqual(made.status, 201, made)
+        path = "/api/apps/packed"
+        plain = self.product.http("GET", path)
+        packed = self.product.http("GET", path, headers={"Accept-Encoding": "br, gzip"})
+        self.assertNotIn("content-encoding", plain.headers)
+        self.assertEqual(packed.headers["content-encoding"], "gzip")
+        self.assertIn("Accept-Encoding", packed.headers["vary"])
+        self.assertEqual(gzip.decompress(packed.body), plain.body)
+        self.assertLess(len(packed.body), len(plain.body) / 4)
+        self.assertNotEqual(packed.headers["etag"], plain.headers["etag"])
+        again = self.product.http("GET", path, headers={"Accept-Encoding": "gzip",
+                                                        "If-None-Match": packed.headers["etag"]})
+        self.assertEqual(again.status, 304, again)
+        other = self.product.http("GET", path, headers={"If-None-Match": packed.headers["etag"]})
+        self.assertEqual((other.status, other.body), (200, plain.body))
+        small = self.product.http("GET", "/api/health", headers={"Accept-Encoding": "gzip"})
+        self.assertNotIn("content-encoding", small.headers)
+        patched = self.product.http("PATCH", path, {}, headers={"If-Match": packed.headers["etag"]})
+        self.assertEqual(patched.status, 200, patched)
 
     def test_add_sorting_keeps_a_csv_viewer_a_csv_viewer(self):
         app = self.generate("Create a CSV viewer app")
