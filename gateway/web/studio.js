@@ -15,6 +15,7 @@ class Refusal extends Error {
         super(problem.detail || problem.error || `The server answered ${status}`);
         this.details = problem.details || [];
         this.log = problem.log || [];
+        this.diff = problem.diff || '';
     }
 }
 
@@ -56,6 +57,10 @@ function showRefusal(what, refusal) {
     const lines = (refusal.log || []).map(line => line.line).join('\n');
     at('notice-log').textContent = lines;
     at('notice-log').hidden = lines === '';
+    const diff = at('notice-diff');
+    diff.querySelector('pre').textContent = refusal.diff || '';
+    diff.hidden = !refusal.diff;
+    diff.open = false;
     at('notice').hidden = false;
     at('notice').scrollIntoView({ block: 'nearest' });
 }

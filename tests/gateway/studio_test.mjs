@@ -82,6 +82,32 @@ await check('a reload of the page comes back to the same app', async () => {
     await page.reload();
     await page.locator('#app-name', { hasText: 'Studio Tasks' }).waitFor();
 });
+await check('a change that does not come up is told with its log and its diff', async () => {
+    const server = `const http = require('http');
+const page = require('fs').readFileSync('index.html', 'utf8');
+if (page.includes('Fragile no more')) { console.log('the old title was dear to me'); process.exit(3); }
+const head = { 'Content-Type': 'text/html' };
+http.createServer((q, r) => r.writeHead(200, head).end(page)).listen(process.env.PORT);`;
+    const made = await page.request.post(`${gateway}/api/sandbox/execute`, { data: { appId: 'fragile', files: {
+        'server.js': server, 'index.html': '<title>Fragile</title><h1>Fragile</h1>' } } });
+    assert.equal(made.status(), 201, await made.text());
+    await page.goto(`${gateway}/#fragile`);
+    await page.locator('#app-name', { hasText: 'fragile' }).waitFor();
+    await page.getByLabel('What to change').fill('Change the title to Fragile no more');
+    await page.getByRole('button', { name: 'Change', exact: true }).click();
+    await page.locator('#notice-log', { hasText: 'the old title was dear to me' }).waitFor();
+    await page.getByText('What was tried').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#notice-diff pre', { hasText: '+<title>Fragile no more</title>' }).waitFor();
+    if (process.env.SCREENSHOTS)
+        await page.screenshot({ path: `${process.env.SCREENSHOTS}/studio-diff.png` });
+    await page.locator('#notice-close').click();
+    await page.frameLocator('#preview').locator('h1', { hasText: 'Fragile' }).waitFor();
+    const told = faults.splice(0);       /* the browser tells of the 422 itself */
+    assert.ok(told.every(fault => /422/.test(fault)), told.join());
+    await page.locator('#apps button', { hasText: 'Studio Tasks' }).first().click();
+    await page.locator('#app-name', { hasText: 'Studio Tasks' }).waitFor();
+});
 await check('at 360 pixels nothing is wider than the screen', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
