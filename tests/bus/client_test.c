@@ -9,7 +9,12 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "bus/built_in.h"
 #include "bus/clock.h"
@@ -336,6 +341,40 @@ static void what_may_be_repeated_is_sent_again(void **state)
     test_bus_kill(actor);
 }
 
+static int await_exit(pid_t pid, int within_ms)
+{
+    int status = -1;
+    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+
+    assert_true(ended.fd >= 0);
+    int count = poll(&ended, 1, within_ms);
+    close(ended.fd);
+    if (count != 1)
+        test_bus_kill(pid);
+    else
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* A handler that never ends, whatever it is told, holds its process for five seconds, not longer. */
+static void a_stuck_handler_cannot_hold_its_process(void **state)
+{
+    struct set *set = *state;
+    struct infer_reply reply;
+
+    test_bus_start_broker(&set->bus);
+    pid_t actor = test_bus_spawn(&set->bus, "actor");
+    assert_true(test_infer(set->client, "echo", SOON_MS, set->arena, &reply, &set->fault));
+    assert_false(test_infer(set->client, "wait", 500, set->arena, &reply, &set->fault));
+    assert_int_equal(set->fault.kind, FAULT_timed_out);
+    int64_t before_ms = clock_now_ms();
+    assert_int_equal(kill(actor, SIGTERM), 0);
+    int status = await_exit(actor, SOON_MS);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_FAILURE);
+    assert_in_range(clock_now_ms() - before_ms, 4000, 8000);
+}
+
 int test_role(const char *role, const struct bus_settings *bus)
 {
     struct test_actor actor;
@@ -344,6 +383,8 @@ int test_role(const char *role, const struct bus_settings *bus)
     if (strcmp(role, "open actor") == 0)
         sem_post(&actor.gate);
     pthread_join(actor.thread, NULL);
+    if (!actor.served)
+        _exit(EXIT_FAILURE);                    /* as a role does: a handler may still run */
     return EXIT_SUCCESS;
 }
 
@@ -364,6 +405,7 @@ int main(int argc, char **argv)
         CASE(mmi_is_asked_raw),
         CASE(a_killed_actor_ends_the_wait),
         CASE(what_may_be_repeated_is_sent_again),
+        CASE(a_stuck_handler_cannot_hold_its_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
