@@ -228,22 +228,31 @@ static void test_held_no_longer_than_said(void **state)
     (void) close(c);
 }
 
+/* When it tries again, from now: a try is under way until the kernel has refused it. */
+static int64_t pause_after_a_try(void)
+{
+    for (int tries = 0; tries < TURNS_MAX && relay_next_ms(relay) - now > 100; tries++)
+        turn(1);
+    return relay_next_ms(relay) - now;
+}
+
 static void test_retries_slow_down(void **state)
 {
+    static const struct { int64_t waited_ms, pause_ms; } rows[] = {
+        {2, 1}, {60, 1}, {96, 3}, {352, 11}, {832, 25}, {5000, 25},
+    };
+
     (void) state;
     int c = client();
     turn(1);
-    int64_t last = 0;
-    for (int i = 0; i < 12; i++) {
-        /* A try is under way until the kernel has refused it. */
-        for (int tries = 0; tries < TURNS_MAX && relay_next_ms(relay) - now > 100; tries++)
-            turn(1);
-        last = relay_next_ms(relay) - now;
-        assert_in_range(last, 0, RELAY_RETRY_LAST_MS + 7);
-        now = relay_next_ms(relay);
+    assert_in_range(pause_after_a_try(), 0, 1);
+    int64_t began = now;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        now = began + rows[i].waited_ms;
         turn(0);
+        int64_t pause = pause_after_a_try();
+        assert_in_range(pause, rows[i].pause_ms - 1, rows[i].pause_ms + 1);
     }
-    assert_true(last >= RELAY_RETRY_LAST_MS / 2);
     (void) close(c);
 }
 

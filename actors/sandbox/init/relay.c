@@ -43,7 +43,8 @@ struct relay {
     bool paused, refusing;      /* the listener is not watched: all places taken; for good */
     bool has_dead, app_is_gone;
     uint32_t family_turn;       /* 127.0.0.1 and ::1 are tried in turn */
-    int64_t retry_ms, retry_at_ms;
+    int64_t refused_since_ms;   /* nobody listens since then; 0: somebody does, or nobody has asked */
+    int64_t retry_at_ms;
     uint32_t count;
     uint64_t octets;
     struct connection *first, **last;
@@ -200,6 +201,16 @@ static int dial(struct relay *relay, bool *refused)
     return fd;
 }
 
+/* A part of the wait so far: soon after an app begins to listen, however long it took, and yet few
+ * tries for one that never does. */
+static int64_t pause_ms(const struct relay *relay, int64_t now_ms)
+{
+    int64_t part_ms = (now_ms - relay->refused_since_ms) / RELAY_RETRY_PART;
+
+    return part_ms < RELAY_RETRY_FIRST_MS ? RELAY_RETRY_FIRST_MS
+           : part_ms > RELAY_RETRY_LAST_MS ? RELAY_RETRY_LAST_MS : part_ms;
+}
+
 static void try_later(struct connection *connection, int64_t now_ms)
 {
     struct relay *relay = connection->relay;
@@ -208,9 +219,9 @@ static void try_later(struct connection *connection, int64_t now_ms)
     connection->phase = HELD;
     relay->listens = false;
     relay->family_turn++;
-    relay->retry_at_ms = now_ms + relay->retry_ms;
-    if (relay->retry_ms < RELAY_RETRY_LAST_MS)
-        relay->retry_ms *= 2;
+    if (relay->refused_since_ms == 0)
+        relay->refused_since_ms = now_ms;
+    relay->retry_at_ms = now_ms + pause_ms(relay, now_ms);
 }
 
 static void connect_app(struct connection *connection, int64_t now_ms)
@@ -238,7 +249,7 @@ static void connected(struct connection *connection, int64_t now_ms)
         return;
     }
     relay->listens = relay->listened = true;
-    relay->retry_ms = RELAY_RETRY_FIRST_MS;
+    relay->refused_since_ms = 0;
     connection->phase = OPEN;
     watch_both(connection);
     for (struct connection *held = relay->first; held && relay->listens; held = held->next)
@@ -417,7 +428,6 @@ struct relay *relay_new(int epoll, int listener, uint16_t port, int64_t hold_ms)
     self->listener = listener;
     self->port = port;
     self->hold_ms = hold_ms;
-    self->retry_ms = RELAY_RETRY_FIRST_MS;
     self->last = &self->first;
     watch_listener(self, true);
     return self;

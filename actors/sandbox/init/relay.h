@@ -21,6 +21,7 @@ enum {
     RELAY_OCTETS_MAX = 65536,
     RELAY_RETRY_FIRST_MS = 1,
     RELAY_RETRY_LAST_MS = 25,
+    RELAY_RETRY_PART = 32,          /* a pause is this part of the wait so far, within the two above */
     RELAY_HOLD_LATER_MS = 2000,     /* for an app that has listened before and does not now */
 };
 
