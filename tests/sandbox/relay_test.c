@@ -231,7 +231,7 @@ static void test_held_no_longer_than_said(void **state)
 /* When it tries again, from now: a try is under way until the kernel has refused it. */
 static int64_t pause_after_a_try(void)
 {
-    for (int tries = 0; tries < TURNS_MAX && relay_next_ms(relay) - now > 100; tries++)
+    for (int tries = 0; tries < TURNS_MAX && relay_next_ms(relay) - now > 50; tries++)
         turn(1);
     return relay_next_ms(relay) - now;
 }
