@@ -11,6 +11,7 @@
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "bus/owned.h"
@@ -31,6 +32,9 @@ static const struct row rows[] = {
 #define ALLOW(call) {#call, SCMP_ACT_ALLOW, 0, {{0}}},
 #define ALLOW_IS(call, arg, value) \
     {#call, SCMP_ACT_ALLOW, 1, {{arg, SCMP_CMP_EQ, (uint32_t)(value), 0}}},
+#define ALLOW_IS_BOTH(call, arg, value, other, wanted) \
+    {#call, SCMP_ACT_ALLOW, 2, {{arg, SCMP_CMP_EQ, (uint32_t)(value), 0}, \
+        {other, SCMP_CMP_EQ, (uint32_t)(wanted), 0}}},
 #define ALLOW_MASKED(call, arg, mask, value) \
     {#call, SCMP_ACT_ALLOW, 1, {{arg, SCMP_CMP_MASKED_EQ, (uint32_t)(mask), value}}},
 #define ALLOW_SOCKET(domain, type, protocol) \

@@ -254,6 +254,7 @@ static void test_limits(void **state)
 static const struct { const char *call; int kind; } calls[] = {
 #define ALLOW(call) {#call, 1},
 #define ALLOW_IS(call, arg, value) {#call, 1},
+#define ALLOW_IS_BOTH(call, arg, value, other, wanted) {#call, 1},
 #define ALLOW_MASKED(call, arg, mask, value) {#call, 1},
 #define ALLOW_SOCKET(domain, type, protocol) {"socket", 1},
 #define REFUSE(call, error) {#call, 2},

@@ -196,6 +196,8 @@ static void stop_when_answered(struct init *self, int64_t now)
         (void) kill(self->app, SIGTERM);
 }
 
+/* Only what comes from outside of the cage counts: the kernel writes sender 0 into that. The app
+ * can queue a signal that says so too, but not one that says kill() sent it. */
 static void handle_signals(struct init *self)
 {
     struct signalfd_siginfo info;
@@ -203,7 +205,7 @@ static void handle_signals(struct init *self)
     while (read(self->signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGCHLD)
             reap(self);
-        else if (info.ssi_pid == 0)         /* from outside the cage */
+        else if (info.ssi_code == SI_USER && info.ssi_pid == 0)
             stop_app(self, 0);
     }
 }
