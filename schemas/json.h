@@ -19,6 +19,9 @@
 
 enum { JSON_DEPTH_MAX = 32, JSON_NODES_MAX = 100000 };
 
+/* Count depth and values before a parser that recurses and allocates sees the text. */
+bool json_outline_fits(struct text json, struct fault *fault);
+
 /* A value from outside the body (path or query), placed into the top-level object. */
 struct json_extra { const struct field *field; struct text value; };
 

@@ -39,8 +39,8 @@ static size_t behind_string(struct text json, size_t at)
     return at < json.size ? at + 1 : json.size;
 }
 
-/* Count before parsing: every value but the first stands behind one of [ { , : */
-static bool outline_fits(struct text json, struct fault *fault)
+/* Every value but the first stands behind one of [ { , : */
+bool json_outline_fits(struct text json, struct fault *fault)
 {
     uint32_t depth = 0, nodes = 1;
 
@@ -96,7 +96,7 @@ static json_t *parse(struct text json, struct fault *fault)
             (void) fault_set(fault, FAULT_internal, "no memory to parse JSON");
         return tree;
     }
-    if (!outline_fits(json, fault))
+    if (!json_outline_fits(json, fault))
         return NULL;
     tree = json_loadb(json.at, json.size,
                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);

@@ -118,6 +118,42 @@ bool text_is_app_id(struct text text)
     return true;
 }
 
+static bool is_package_word(struct text text)
+{
+    if (text.size < 1 || *text.at == '.' || *text.at == '_')
+        return false;
+    for (size_t i = 0; i < text.size; i++)
+        if (!is_lower_or_digit(text.at[i]) && !memchr("-._~", text.at[i], 4))
+            return false;
+    return true;
+}
+
+bool text_is_package_name(struct text text)
+{
+    const char *slash = text.size > 0 && *text.at == '@' ? memchr(text.at, '/', text.size) : NULL;
+
+    if (text.size > PACKAGE_NAME_CHARACTERS_MAX)
+        return false;
+    if (!slash)
+        return is_package_word(text);
+    size_t scope = (size_t)(slash - text.at);
+    return is_package_word((struct text){text.at + 1, scope - 1}) &&
+           is_package_word((struct text){slash + 1, text.size - scope - 1});
+}
+
+bool text_is_package_range(struct text text)
+{
+    if (text.size > PACKAGE_RANGE_CHARACTERS_MAX)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        char character = text.at[i];
+        if (!is_lower_or_digit(character) && !(character >= 'A' && character <= 'Z') &&
+            !memchr(" .^~<>=|*+-", character, 11))
+            return false;
+    }
+    return true;
+}
+
 static bool is_path_name(const char *at, size_t size)
 {
     if (size == 0 || size > NAME_OCTETS_MAX)

@@ -47,6 +47,14 @@ bool text_has_control(struct text text);
 /* 1..100 of [a-zA-Z0-9-_]. */
 bool text_is_app_id(struct text text);
 
+enum { PACKAGE_NAME_CHARACTERS_MAX = 214, PACKAGE_RANGE_CHARACTERS_MAX = 100 };
+/* A name in npm's registry: 1..214 of [a-z0-9-._~], not beginning with `.` or `_`, with or without
+ * such a name behind `@` and a `/` in front. */
+bool text_is_package_name(struct text text);
+
+/* A range of versions or a tag, 0..100 of [a-zA-Z0-9 .^~<>=|*+-]; never an address. */
+bool text_is_package_range(struct text text);
+
 /* A path inside an app: 1..500 code points, relative, `/` between names, no empty, `.` or `..`
  * name, no backslash, no control character, no NUL, each name at most 255 octets. */
 bool text_is_file_path(struct text text);

@@ -1,5 +1,6 @@
 /* generate.c - apps.generate and apps.execute: from a sentence, or from files, to a running app. */
 #include "actors/apps/change.h"
+#include "actors/apps/dependencies.h"
 #include "actors/apps/files.h"
 
 static struct finish_request failed(const struct fault *fault, bool serve)
@@ -74,11 +75,6 @@ bool apps_generate(struct call *call, const struct generate_request *in, struct 
            change_answer(&change, out, fault);
 }
 
-static bool has_entries(struct text packed_map)
-{
-    return packed_map.size > 0 && (unsigned char)packed_map.at[0] != 0x80;
-}
-
 static bool tell_run(const struct change *change, struct execute_reply *out, struct fault *fault)
 {
     struct app app;
@@ -102,13 +98,12 @@ bool apps_execute(struct call *call, const struct execute_request *in, struct ex
                                        .app_id = in->app_id,
                                        .name = in->app_id,
                                        .prompt = TEXT_OF("")};
-    const struct version_content content = {.name = in->app_id, .files = in->files};
+    struct version_content content = {.name = in->app_id};
     struct run_state state = {0};
     struct change change;
 
-    if (has_entries(in->dependencies))
-        return fault_set(fault, FAULT_malformed,
-                         "dependencies: this host installs none; put the code into files");
+    if (!dependencies_put(in->dependencies, in->files, call_arena(call), &content.files, fault))
+        return false;
     if (!change_begin(&change, call, &start, fault))
         return false;
     return (change.replayed || bring_up(&change, &content, in->config, &state, fault)) &&

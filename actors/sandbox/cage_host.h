@@ -22,6 +22,7 @@ struct cage_host {
      * a path of the host may be in the way of the cage's own /app, /data or /tmp. */
     char caged_node[PATH_MAX], caged_lib[PATH_MAX];
     char files[PATH_MAX];           /* <data>/runtime/cage */
+    const char *modules;            /* /node_modules of every cage; NULL: none */
 };
 
 /* node_path "" is the first node of PATH. `init` is the built isekai-init. `for_others`: cages

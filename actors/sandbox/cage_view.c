@@ -2,7 +2,8 @@
  *
  * The order is bubblewrap's order of mounting, and the last lines make what it built itself
  * read-only: its root and /dev are tmpfs that the app's uid owns. Only /app, /data, /tmp and
- * /dev/shm can be written. There is no shell, no /bin, nothing of /etc, /home, /root, /var or /run.
+ * /dev/shm can be written; node finds /node_modules from /app by walking up. There is no shell, no
+ * /bin, nothing of /etc, /home, /root, /var or /run.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -116,6 +117,8 @@ static void add_files(struct cage_arguments *out, const struct cage_spec *spec)
     add_bind(out, "--ro-bind", path, "/etc");
     (void) snprintf(path, sizeof path, "%s/isekai", spec->host->files);
     add_bind(out, "--ro-bind", path, "/isekai");
+    if (spec->host->modules)
+        add_bind(out, "--ro-bind", spec->host->modules, "/node_modules");
     add(out, "--proc");
     add(out, "/proc");
     add(out, "--dev");

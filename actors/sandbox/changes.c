@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "actors/sandbox/app_log.h"
+#include "actors/sandbox/needs.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
 
@@ -39,7 +40,8 @@ static bool name_plan(struct change *change, const struct start_request *request
         return fault_set(fault, FAULT_malformed, "Invalid appId format");
     return limits_choose(change->sandbox->options.settings, request->config, &plan->limits,
                          fault) &&
-           entry_find(request->files, wish, &plan->entry, fault);
+           entry_find(request->files, wish, &plan->entry, fault) &&
+           needs_check(&change->sandbox->modules, request->files, fault);
 }
 
 static bool put_files(struct change *change, const struct start_request *request,

@@ -1,10 +1,9 @@
 /* entry.c - which file of an app node runs; see entry.h. */
 #include "actors/sandbox/entry.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
-#include "schemas/json.h"
+#include "actors/sandbox/package.h"
 
 static const struct file *find(struct files files, struct text path)
 {
@@ -51,33 +50,9 @@ static struct text node_argument(struct text command)
     return rest;
 }
 
-/* The parser is recursive: look at the depth before it sees the text. */
-static bool is_shallow(struct text json)
-{
-    int depth = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < json.size; i++) {
-        char c = json.at[i];
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
-            in_string = !in_string;
-        else if (!in_string && (c == '{' || c == '['))
-            depth++;
-        else if (!in_string && (c == '}' || c == ']'))
-            depth--;
-        if (depth > JSON_DEPTH_MAX)
-            return false;
-    }
-    return true;
-}
-
 static bool take_from_package(struct files files, struct entry *out)
 {
-    const struct file *file = find(files, TEXT_OF("package.json"));
-    json_t *package = file && is_shallow(file->content)
-                          ? json_loadb(file->content.at, file->content.size, 0, NULL) : NULL;
+    json_t *package = package_read(files);
     const char *start = json_string_value(json_object_get(json_object_get(package, "scripts"),
                                                           "start"));
     const char *main_ = json_string_value(json_object_get(package, "main"));

@@ -6,6 +6,7 @@
 
 #include "actors/sandbox/capabilities.h"
 #include "actors/sandbox/sandbox.h"
+#include "bus/beside.h"
 #include "bus/clock.h"
 #include "bus/log.h"
 #include "bus/supervised.h"
@@ -35,6 +36,16 @@ static void log_what_is_missing(const struct sandbox *sandbox)
     if (!sandbox->workspace.owns_uids)
         log_line(LOG_WARN, NULL, "own_uids_missing why=\"not started as root\" effect=\"every cage "
                  "runs as the uid of this process; namespaces alone keep them apart\"");
+}
+
+/* The setting's directory, else the one beside this program, built or installed. */
+static bool find_modules(const struct sandbox_settings *settings, char out[PATH_MAX],
+                         struct fault *fault)
+{
+    if (!*settings->sandbox_modules)
+        return beside_program(ISEKAI_MODULES, out, fault);
+    (void) snprintf(out, PATH_MAX, "%s", settings->sandbox_modules);
+    return true;
 }
 
 static bool serve(const struct sandbox_options *options, struct fault *fault)
@@ -67,8 +78,8 @@ int main(int argc, char **argv)
     struct bus_settings bus;
     struct sandbox_settings settings;
     struct gateway_settings gateway;
-    char init[PATH_MAX];
-    const struct sandbox_options options = {&bus, &settings, &gateway, init};
+    char init[PATH_MAX], modules[PATH_MAX];
+    const struct sandbox_options options = {&bus, &settings, &gateway, init, modules};
     const struct setting_group groups[] = {{&settings_of_bus, &bus},
                                            {&settings_of_sandbox, &settings},
                                            {&settings_of_gateway, &gateway}};
@@ -88,6 +99,7 @@ int main(int argc, char **argv)
     log_begin("sandbox", level);
     raise_open_files();
     if (sodium_init() < 0 || !cage_host_own_init(init, &fault) ||
+        !find_modules(&settings, modules, &fault) ||
         !capabilities_keep_used(&fault) || !supervised_follow(&fault) ||
         !serve(&options, &fault))
         return supervised_give_up("sandbox", &fault);

@@ -86,6 +86,15 @@ static bool clear_the_past(struct sandbox *self, struct fault *fault)
            workspace_each(&self->workspace, remember, &self->found_at_start, fault);
 }
 
+/* After clear_the_past(): no cage may still look at an older copy. */
+static bool open_modules(struct sandbox *self, struct fault *fault)
+{
+    if (!self->options.modules)
+        return true;
+    self->host.modules = self->modules.path;
+    return modules_open(&self->modules, self->options.modules, self->workspace.path, fault);
+}
+
 /* As an app would: one that is not root has its own uid there. */
 static bool try_a_cage(struct sandbox *self, struct fault *fault)
 {
@@ -131,7 +140,8 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
         return false;
     if (cage_host_find(&out->host, settings->sandbox_node_path, options->init,
                        out->workspace.path, out->workspace.owns_uids, fault) &&
-        clear_the_past(out, fault) && try_a_cage(out, fault) && begin_threads(out, fault)) {
+        clear_the_past(out, fault) && open_modules(out, fault) && try_a_cage(out, fault) &&
+        begin_threads(out, fault)) {
         write_level(out);
         return true;
     }

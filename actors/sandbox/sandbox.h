@@ -13,6 +13,7 @@
 #define ISEKAI_SANDBOX_SANDBOX_H
 
 #include "actors/sandbox/claims.h"
+#include "actors/sandbox/modules.h"
 #include "actors/sandbox/supervisor.h"
 #include "bus/actor.h"
 
@@ -21,6 +22,7 @@ struct sandbox_options {
     const struct sandbox_settings *settings;
     const struct gateway_settings *gateway;     /* where previews are reached */
     const char *init;                           /* the built isekai-init */
+    const char *modules;                        /* of modules/install.sh; NULL: none */
 };
 
 struct orphans { char (*app_ids)[APP_ID_SIZE]; size_t count, capacity; };
@@ -30,6 +32,7 @@ struct sandbox {
     struct workspace workspace;
     struct cgroups cgroups;
     struct cage_host host;
+    struct modules modules;
     struct sweeper *sweeper;
     struct supervisor *supervisor;
     struct claims *claims;

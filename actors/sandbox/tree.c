@@ -118,6 +118,7 @@ bool tree_write(int root, struct text path, struct text content, uid_t owner, st
 struct copy {
     int from, to;
     uid_t owner;
+    mode_t more;                /* rights beside the owner's */
     uint64_t octets_left;
     uint32_t entries_left;
     char **paths;
@@ -162,6 +163,20 @@ static bool copy_octets(struct copy *copy, int from, int to, struct fault *fault
     }
 }
 
+/* Read what the owner reads, enter or execute what the owner may. */
+static bool open_to_others(const struct copy *copy, int fd, struct fault *fault)
+{
+    struct stat about;
+
+    if (copy->more == 0)
+        return true;
+    if (fstat(fd, &about) < 0)
+        return tree_fault(fault, "fstat");
+    mode_t rights = about.st_mode & 0700;
+    return fchmod(fd, rights | ((rights >> 3 | rights >> 6) & copy->more)) == 0 ||
+           tree_fault(fault, "fchmod");
+}
+
 static bool copy_file(struct copy *copy, int from, int to, const char *name, struct fault *fault)
 {
     OWNED(fd) int source = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -173,7 +188,8 @@ static bool copy_file(struct copy *copy, int from, int to, const char *name, str
                                   0600 | (about.st_mode & 0111));
     if (target < 0)
         return tree_fault(fault, "create a copy");
-    return copy_octets(copy, source, target, fault) && give_to(target, copy->owner, fault);
+    return copy_octets(copy, source, target, fault) && open_to_others(copy, target, fault) &&
+           give_to(target, copy->owner, fault);
 }
 
 static bool copy_entry(struct copy *copy, int from, int to, const char *above, const char *name,
@@ -194,7 +210,8 @@ static bool copy_entry(struct copy *copy, int from, int to, const char *above, c
     OWNED(fd) int made = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (made < 0)
         return tree_fault(fault, "open a new directory");
-    return give_to(made, copy->owner, fault) && push_path(copy, above, name, fault);
+    return open_to_others(copy, made, fault) && give_to(made, copy->owner, fault) &&
+           push_path(copy, above, name, fault);
 }
 
 static bool copy_directory(struct copy *copy, const char *path, struct fault *fault)
@@ -224,6 +241,7 @@ bool tree_copy(int from, int to, uid_t owner, const struct tree_bounds *bounds,
                struct fault *fault)
 {
     struct copy copy = {.from = from, .to = to, .owner = owner,
+                        .more = bounds->for_everybody ? 0055 : 0,
                         .octets_left = bounds->octets_max, .entries_left = bounds->entries_max};
     bool copied = push_path(&copy, "", "", fault);
 

@@ -20,7 +20,11 @@
 /* Make `path` with its directories below `root` and fill it. It must not exist. */
 bool tree_write(int root, struct text path, struct text content, uid_t owner, struct fault *fault);
 
-struct tree_bounds { uint64_t octets_max; uint32_t entries_max; };
+struct tree_bounds {
+    uint64_t octets_max;
+    uint32_t entries_max;
+    bool for_everybody;             /* readable by all, and not by the owner alone */
+};
 
 /* Copy directories and regular files of `from` into the empty directory `to`. Links, sockets and
  * devices are left out; of a hard-linked file the content is copied. */

@@ -2,6 +2,7 @@
  *
  *   <data>/runtime/lock              one sandbox per data directory
  *   <data>/runtime/cage/             what every cage sees: isekai/init, isekai/static.js, etc/
+ *   <data>/runtime/modules/          what every app can import; see modules.h
  *   <data>/runtime/trash/            on its way out; see sweeper.h
  *   <data>/runtime/apps/{appId}/     ours, 0711
  *       versions/{n}/                the code as given, ours, 0700

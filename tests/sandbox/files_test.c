@@ -121,7 +121,7 @@ static void test_a_file_cannot_be_a_directory_too(void **state)
 
 /* ---- copying ---- */
 
-static const struct tree_bounds wide = {1 << 20, 1000};
+static const struct tree_bounds wide = {1 << 20, 1000, false};
 
 static bool copy(const struct tree_bounds *bounds)
 {
@@ -158,7 +158,7 @@ static void test_only_files_and_directories_are_copied(void **state)
 
 static void test_copies_are_bounded(void **state)
 {
-    const struct tree_bounds few = {1 << 20, 3}, small = {10, 1000};
+    const struct tree_bounds few = {1 << 20, 3, false}, small = {10, 1000, false};
 
     (void) state;
     assert_int_equal(mkdirat(root, "from", 0700), 0);

@@ -63,7 +63,8 @@ void rig_make(struct rig *rig)
 
 void rig_open(struct rig *rig)
 {
-    const struct sandbox_options options = {&rig->bus, &rig->settings, &rig->gateway, rig->init};
+    const struct sandbox_options options = {&rig->bus, &rig->settings, &rig->gateway, rig->init,
+                                            rig->modules};
 
     if (!sandbox_open(&rig->sandbox, &options, &rig->fault))
         fail_msg("sandbox_open: %s", rig->fault.reason);

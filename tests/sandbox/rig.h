@@ -12,6 +12,7 @@ enum { RIG_ANSWER_SIZE = 65536, RIG_WAIT_MS = 20000 };
 
 struct rig {
     char path[PATH_MAX], data[PATH_MAX], run[PATH_MAX], init[PATH_MAX];
+    const char *modules;            /* for every cage; NULL: none */
     struct bus_settings bus;
     struct sandbox_settings settings;
     struct gateway_settings gateway;

@@ -105,7 +105,7 @@ static pid_t sandbox_process(struct rig *rig)
     assert_true(pid >= 0);
     if (pid == 0) {
         const struct sandbox_options options = {&rig->bus, &rig->settings, &rig->gateway,
-                                                rig->init};
+                                                rig->init, NULL};
         bool up = sandbox_open(&rig->sandbox, &options, &rig->fault) &&
                   rig_start(rig, "one", 1, "require('fs').appendFileSync('/data/n', '+');"
                             "process.on('SIGTERM', () => 0);" SERVER_SAYING("1")) &&
@@ -164,7 +164,7 @@ static void test_two_sandboxes_on_one_directory(void **state)
     (void) state;
     rig_make(&rig);
     rig_open(&rig);
-    const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, rig.init};
+    const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, rig.init, NULL};
     assert_true(rig_start(&rig, "app", 1, SERVER_SAYING("1")));
     assert_false(sandbox_open(&second, &options, &fault));
     assert_int_equal(fault.kind, FAULT_conflict);
@@ -202,7 +202,7 @@ static void test_works_unprivileged(void **state)
     fd_drop(&to);
     pid_t pid = fork();
     if (pid == 0) {
-        const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, init};
+        const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, init, NULL};
         if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
             setresuid(65534, 65534, 65534) < 0)
             _exit(2);
