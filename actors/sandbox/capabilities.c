@@ -20,8 +20,32 @@ static const cap_value_t used[] = {
     CAP_KILL,           /* apps are other users' processes */
 };
 
+/* Kept where it is held; containers often lack it. Nobody is traced: what apps hold open counts as
+ * their disk, and /proc shows it to this capability alone. */
+static const cap_value_t seeing = CAP_SYS_PTRACE;
+static bool is_seeing_held;
+
+static bool find_seeing(struct fault *fault)
+{
+    cap_t held = cap_get_proc();
+    cap_flag_value_t value = CAP_CLEAR;
+
+    if (!held)
+        return fault_set(fault, FAULT_internal, "cap_get_proc: %s", strerror(errno));
+    is_seeing_held = cap_get_flag(held, seeing, CAP_PERMITTED, &value) == 0 && value == CAP_SET;
+    (void) cap_free(held);
+    return true;
+}
+
+bool capabilities_see_open_files(void)
+{
+    return geteuid() != 0 || is_seeing_held;
+}
+
 static bool is_used(cap_value_t cap)
 {
+    if (cap == seeing)
+        return is_seeing_held;
     for (size_t i = 0; i < sizeof used / sizeof *used; i++)
         if (used[i] == cap)
             return true;
@@ -44,6 +68,9 @@ static bool set_process(struct fault *fault)
     cap_t wanted = cap_init();
     bool set = wanted && cap_set_flag(wanted, CAP_PERMITTED, count, used, CAP_SET) == 0 &&
                cap_set_flag(wanted, CAP_EFFECTIVE, count, used, CAP_SET) == 0 &&
+               (!is_seeing_held ||
+                (cap_set_flag(wanted, CAP_PERMITTED, 1, &seeing, CAP_SET) == 0 &&
+                 cap_set_flag(wanted, CAP_EFFECTIVE, 1, &seeing, CAP_SET) == 0)) &&
                cap_set_proc(wanted) == 0;
     int error = errno;
 
@@ -70,7 +97,7 @@ static bool check_process(struct fault *fault)
 
 bool capabilities_keep_used(struct fault *fault)
 {
-    if (geteuid() == 0 && !(drop_bounding_set(fault) && set_process(fault) && check_process(fault)))
+    if (geteuid() == 0 && !(find_seeing(fault) && drop_bounding_set(fault) && set_process(fault) && check_process(fault)))
         return false;
     (void) prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||

@@ -10,4 +10,7 @@
 
 bool capabilities_keep_used(struct fault *fault);
 
+/* Whether this process may look which files an app holds open; after the call above. */
+bool capabilities_see_open_files(void);
+
 #endif

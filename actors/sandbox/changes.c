@@ -196,13 +196,15 @@ static bool is_that_run(const struct change *change)
 static bool start_claimed(struct change *change, const struct start_request *request,
                           struct run_state *out, struct fault *fault)
 {
+    const struct limits *limits = &change->plan.limits;
     struct sandbox *sandbox = change->sandbox;
 
     if (!supervisor_get(sandbox->supervisor, change->plan.app_id, &change->before, fault) ||
         !put_files(change, request, fault))
         return false;
     if (!is_that_run(change)) {         /* asked for again: the answer was lost, not the run */
-        if (!(change->before.is_running ? replace : start_fresh)(change, fault))
+        if (!workspace_data_fits(change->app, limits->disk_mb, limits->files, fault) ||
+            !(change->before.is_running ? replace : start_fresh)(change, fault))
             return false;
         workspace_prune(&sandbox->workspace, change->app, change->plan.version);
     }

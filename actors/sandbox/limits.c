@@ -13,6 +13,14 @@ static bool choose(uint64_t wish, uint64_t fallback, uint64_t most, const char *
     return true;
 }
 
+/* A file larger than the disk is no promise. */
+static bool bound_files(struct limits *out)
+{
+    if (out->file_mb > out->disk_mb)
+        out->file_mb = out->disk_mb;
+    return true;
+}
+
 bool limits_choose(const struct sandbox_settings *settings, const struct run_config *config,
                    struct limits *out, struct fault *fault)
 {
@@ -20,9 +28,6 @@ bool limits_choose(const struct sandbox_settings *settings, const struct run_con
     const struct run_config *wish = config ? config : &nothing;
 
     *out = (struct limits){
-        .pids = settings->max_pids,
-        .open_files = settings->max_open_files,
-        .file_mb = settings->max_file_mb,
         .start_timeout_ms = settings->start_timeout_ms,
         .stop_timeout_ms = settings->stop_timeout_ms,
         .is_wall = strcmp(settings->execution_timeout_mode, "wall") == 0,
@@ -32,5 +37,16 @@ bool limits_choose(const struct sandbox_settings *settings, const struct run_con
            choose(wish->cpu_percent, settings->max_cpu_percent, settings->max_cpu_percent_limit,
                   "cpuPercent", &out->cpu_percent, fault) &&
            choose(wish->timeout_ms, settings->execution_timeout_ms,
-                  settings->execution_timeout_ms_limit, "timeoutMs", &out->timeout_ms, fault);
+                  settings->execution_timeout_ms_limit, "timeoutMs", &out->timeout_ms, fault) &&
+           choose(wish->pids, settings->max_pids, settings->max_pids_limit, "pids", &out->pids,
+                  fault) &&
+           choose(wish->open_files, settings->max_open_files, settings->max_open_files_limit,
+                  "openFiles", &out->open_files, fault) &&
+           choose(wish->file_mb, settings->max_file_mb, settings->max_file_mb_limit, "fileMb",
+                  &out->file_mb, fault) &&
+           choose(wish->disk_mb, settings->max_disk_mb, settings->max_disk_mb_limit, "diskMb",
+                  &out->disk_mb, fault) &&
+           choose(wish->max_files, settings->max_files, settings->max_files_limit, "maxFiles",
+                  &out->files, fault) &&
+           bound_files(out);
 }

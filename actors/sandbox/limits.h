@@ -10,7 +10,7 @@
 
 struct limits {
     uint64_t memory_mb, cpu_percent, timeout_ms;
-    uint64_t pids, open_files, file_mb;
+    uint64_t pids, open_files, file_mb, disk_mb, files;
     uint64_t start_timeout_ms, stop_timeout_ms;
     bool is_wall;               /* timeout_ms counts from the start, not from the last request */
 };

@@ -47,6 +47,8 @@ bool sandbox_describe(struct sandbox *self, const struct run_view *view, struct 
         out->uptime = (uint64_t)view->uptime_ms;
         out->memory_bytes = view->memory_bytes;
         out->cpu_seconds = view->cpu_seconds;
+        out->disk_bytes = view->disk_bytes;
+        out->disk_files = view->disk_files;
     }
     if ((view->end.reason && !add_exit(view, arena, out)) || arena_is_exhausted(arena))
         return fault_set(fault, FAULT_internal, "no memory to describe a run");

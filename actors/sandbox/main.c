@@ -33,6 +33,9 @@ static void log_what_is_missing(const struct sandbox *sandbox)
                  sandbox->workspace.owns_uids
                      ? "let this host's or container's root write its cgroups"
                      : "systemd-run --user --scope -p Delegate=yes isekai up");
+    if (!capabilities_see_open_files())
+        log_line(LOG_WARN, NULL, "open_files_unseen why=\"CAP_SYS_PTRACE is missing\" effect=\"files "
+                 "that apps removed but hold open do not count as their disk\"");
     if (!sandbox->workspace.owns_uids)
         log_line(LOG_WARN, NULL, "own_uids_missing why=\"not started as root\" effect=\"every cage "
                  "runs as the uid of this process; namespaces alone keep them apart\"");

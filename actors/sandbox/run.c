@@ -255,6 +255,7 @@ static struct cage *cage_new(struct supervisor *self, const struct run_plan *pla
 /* A cage that never was: what its parts have taken so far goes back. */
 static void undo(struct supervisor *self, struct cage *cage)
 {
+    disk_watch_remove(self->disk, cage->number);
     door_close(&cage->door, &self->doors);
     (void) group_remove(&cage->group);
     if (cage->plan.role == RUN_SERVES)
@@ -275,10 +276,11 @@ static bool begin(struct supervisor *self, struct request *request)
                     ? "version %" PRIu64 " is tried out on a copy of the data"
                     : "version %" PRIu64 " starts", cage->plan.version);
     if (!make_group(self, cage, fault) || !open_door(self, cage, fault) ||
-        !start_process(self, cage, fault)) {
+        !run_disk_begin(self, cage, fault) || !start_process(self, cage, fault)) {
         undo(self, cage);
         return false;
     }
+    disk_watch_follow(self->disk, cage->number, cage->process.pid);
     cage->starter = request;
     cage->next = self->cages;
     self->cages = cage;

@@ -32,13 +32,14 @@ static void reap(struct cage *cage, struct run_end *end)
                        (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static void judge(struct cage *cage, struct verdict *verdict)
+static void judge(struct supervisor *self, struct cage *cage, struct verdict *verdict)
 {
     struct run_end measured = {.cpu_seconds = 0};
     struct group_usage usage;
 
     if (verdict->end.ended_at)
         return;                     /* judged already; only its cgroup is not gone yet */
+    disk_watch_remove(self->disk, cage->number);     /* its process id is free from here on */
     reap(cage, &measured);
     group_read_usage(&cage->group, &usage);
     const struct end_facts facts = {
@@ -46,6 +47,7 @@ static void judge(struct cage *cage, struct verdict *verdict)
         .exited = cage->exited, .status = cage->status, .oom_kills = usage.oom_kills,
         .memory_peak_bytes = usage.memory_peak_bytes ? usage.memory_peak_bytes
                                                      : measured.peak_memory_bytes,
+        .disk = cage->is_disk_over ? &cage->disk : NULL,
         .port = cage->hosted->port, .limits = &cage->plan.limits,
     };
     verdict_of(&facts, verdict);
@@ -197,7 +199,7 @@ bool run_try_clear(struct supervisor *self, struct cage *cage)
 {
     if (!group_kill(&cage->group))
         return false;
-    judge(cage, &cage->verdict);
+    judge(self, cage, &cage->verdict);
     if (!group_remove(&cage->group))
         return false;
     finish(self, cage, &cage->verdict);

@@ -5,8 +5,9 @@
 
 #include "bus/clock.h"
 
-void run_describe(const struct cage *cage, struct run_view *out)
+void run_describe(const struct supervisor *self, const struct cage *cage, struct run_view *out)
 {
+    struct disk_usage disk = disk_watch_last(self->disk, cage->number);
     struct group_usage usage;
 
     group_read_usage(&cage->group, &usage);
@@ -19,6 +20,8 @@ void run_describe(const struct cage *cage, struct run_view *out)
         .uptime_ms = clock_now_ms() - cage->answered_ms,
         .memory_bytes = usage.memory_bytes,
         .cpu_seconds = (double)usage.cpu_us / 1e6,
+        .disk_bytes = disk.octets,
+        .disk_files = disk.entries,
         .status = cage->asked == end_reason_evicted ? app_status_sleeping
                   : cage->state == CAGE_RUNNING     ? app_status_running
                                                     : app_status_stopped,

@@ -42,7 +42,7 @@ static void write_level(struct sandbox *self)
     };
     bool has_cgroups = self->cgroups.kind != CGROUP_NONE;
 
-    (void) snprintf(self->level, sizeof self->level, "bwrap %s seccomp %s%s%s%s",
+    (void) snprintf(self->level, sizeof self->level, "bwrap %s seccomp %s disk-watched%s%.100s%s",
                     words[self->cgroups.kind],
                     self->workspace.owns_uids ? "uid" : "no-own-uid",
                     has_cgroups ? "" : " (memory limited per process, CPU not at all: ",

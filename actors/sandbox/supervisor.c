@@ -209,7 +209,7 @@ static void answer_get(struct supervisor *self, struct request *request)
         request->count = 1;
     }
     if (cage && cage->answered_ms)
-        run_describe(cage, &request->views[0]);
+        run_describe(self, cage, &request->views[0]);
     request_answer(self, request, true);
 }
 
@@ -218,7 +218,7 @@ static void answer_list(struct supervisor *self, struct request *request)
     for (const struct cage *cage = self->cages; cage; cage = cage->next)
         if (cage->plan.role == RUN_SERVES && cage->answered_ms &&
             request->count < request->capacity)
-            run_describe(cage, &request->views[request->count++]);
+            run_describe(self, cage, &request->views[request->count++]);
     request_answer(self, request, true);
 }
 
@@ -329,6 +329,7 @@ static void *supervisor_thread(void *self_)
                 (void) !read(self->wake, &ignored, sizeof ignored);
         }
         take_requests(self);
+        run_disk_end_full(self);
         int64_t now = clock_now_ms();
         for (struct cage *cage = self->cages; cage; cage = cage->next)
             run_tick(self, cage, now);
@@ -360,6 +361,7 @@ static void drop(struct supervisor *self)
     doors_close(&self->doors);
     fd_drop(&self->filter);
     fd_drop(&self->epoll);
+    disk_watch_free(self->disk);
     fd_drop(&self->wake);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
@@ -376,8 +378,12 @@ static bool prepare(struct supervisor *self, struct fault *fault)
     self->epoll = epoll_create1(EPOLL_CLOEXEC);
     self->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->epoll < 0 || self->wake < 0 ||
-        epoll_ctl(self->epoll, EPOLL_CTL_ADD, self->wake, &event) < 0 ||
-        pthread_create(&self->thread, NULL, supervisor_thread, self) != 0)
+        epoll_ctl(self->epoll, EPOLL_CTL_ADD, self->wake, &event) < 0)
+        return fault_set(fault, FAULT_internal, "supervisor: %s", strerror(errno));
+    self->disk = disk_watch_new(self->parts.workspace->apps, self->wake, fault);
+    if (!self->disk)
+        return false;
+    if (pthread_create(&self->thread, NULL, supervisor_thread, self) != 0)
         return fault_set(fault, FAULT_internal, "supervisor: %s", strerror(errno));
     return true;
 }

@@ -77,6 +77,7 @@ struct run_view {
     int64_t answered_wall_ms, uptime_ms;
     uint64_t memory_bytes;
     double cpu_seconds;
+    uint64_t disk_bytes, disk_files;
     enum app_status status;
     struct run_end end;             /* of the last run; reason absent: none has ended */
 };

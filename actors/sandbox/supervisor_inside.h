@@ -10,6 +10,7 @@
 
 #include "actors/sandbox/app_log.h"
 #include "actors/sandbox/cage_state.h"
+#include "actors/sandbox/disk_watch.h"
 #include "actors/sandbox/probe.h"
 #include "actors/sandbox/supervisor.h"
 
@@ -69,6 +70,8 @@ struct cage {
     int64_t begun_ms, begun_wall_ms, answered_ms, answered_wall_ms, active_ms;
     int64_t late_at_ms, boost_until_ms;
     struct verdict verdict;         /* once it is clear */
+    bool is_disk_over;
+    struct disk_usage disk;         /* when it was found over its limits */
     struct request *starter, *enders;
 };
 
@@ -78,6 +81,7 @@ struct supervisor {
     struct supervisor_parts parts;
     struct doors doors;
     int filter, epoll, wake;
+    struct disk_watch *disk;
     pthread_t thread;
     struct hosted *hosted;
     struct cage *cages;
@@ -123,6 +127,10 @@ void run_tick(struct supervisor *self, struct cage *cage, int64_t now_ms);
 int64_t run_next_ms(const struct supervisor *self, const struct cage *cage);
 void run_drain_logs(struct supervisor *self, struct cage *cage);
 
+/* run_disk.c: what they hold on disk */
+bool run_disk_begin(struct supervisor *self, struct cage *cage, struct fault *fault);
+void run_disk_end_full(struct supervisor *self);
+
 /* run_gone.c: what is left to do when one is gone */
 bool run_try_clear(struct supervisor *self, struct cage *cage);
 
@@ -131,6 +139,6 @@ bool run_try_clear(struct supervisor *self, struct cage *cage);
 void reports_settle(struct supervisor *self, const char *app_id);
 
 /* run_view.c */
-void run_describe(const struct cage *cage, struct run_view *out);
+void run_describe(const struct supervisor *self, const struct cage *cage, struct run_view *out);
 
 #endif

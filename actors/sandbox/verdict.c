@@ -18,10 +18,27 @@ static bool is_out_of_memory(const struct end_facts *facts)
            facts->memory_peak_bytes >= limit - limit / 4;
 }
 
+static void for_its_disk(const struct end_facts *facts, struct verdict *out)
+{
+    out->end.reason = end_reason_signal;
+    out->end.signal = SIGKILL;
+    if (facts->disk->is_hidden)
+        (void) snprintf(out->text, sizeof out->text, "made files that cannot be counted: deeper "
+                        "than %d directories, or shut to their owner", DISK_DEPTH_MAX);
+    else if (facts->disk->entries > facts->limits->files)
+        (void) snprintf(out->text, sizeof out->text, "made more than its %" PRIu64 " files and "
+                        "directories (config.maxFiles)", facts->limits->files);
+    else
+        (void) snprintf(out->text, sizeof out->text, "used more disk than its %" PRIu64 " MB "
+                        "(config.diskMb)", facts->limits->disk_mb);
+}
+
 static void by_itself(const struct end_facts *facts, struct verdict *out)
 {
     out->status = app_status_error;
-    if (is_out_of_memory(facts)) {
+    if (facts->disk) {
+        for_its_disk(facts, out);
+    } else if (is_out_of_memory(facts)) {
         out->end.reason = end_reason_oom;
         (void) snprintf(out->text, sizeof out->text, "used more memory than its %" PRIu64 " MB",
                         facts->limits->memory_mb);

@@ -1,11 +1,12 @@
 /* verdict.h - why a run ended, from what was seen of it.
  *
  * Pure: the same facts give the same verdict. An end that was asked for keeps its reason; else
- * memory comes first, for a process killed for it also shows a signal.
+ * its disk and its memory come first, for a process killed for them also shows a signal.
  */
 #ifndef ISEKAI_SANDBOX_VERDICT_H
 #define ISEKAI_SANDBOX_VERDICT_H
 
+#include "actors/sandbox/disk_measure.h"
 #include "actors/sandbox/limits.h"
 
 enum { VERDICT_TEXT_SIZE = 160 };
@@ -17,6 +18,7 @@ struct end_facts {
     bool exited;                /* isekai-init told how: */
     int status;                 /* as of wait(2) */
     uint64_t oom_kills, memory_peak_bytes;
+    const struct disk_usage *disk;  /* it was ended for what it held there; NULL: it was not */
     uint16_t port;
     const struct limits *limits;
 };

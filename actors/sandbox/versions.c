@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "actors/sandbox/disk_measure.h"
 #include "actors/sandbox/tree.h"
 #include "actors/sandbox/workspace.h"
 #include "bus/owned.h"
@@ -133,6 +134,23 @@ void workspace_prune(struct workspace *self, int app, uint64_t running)
             (void) workspace_discard(self, versions, entry->d_name, &ignored);
     }
     (void) closedir(dir);
+}
+
+/* ---- the data ---- */
+
+bool workspace_data_fits(int app, uint64_t disk_mb, uint64_t files, struct fault *fault)
+{
+    const struct disk_bounds bounds = {disk_mb << 20, files, /* cancelled= */ NULL};
+    struct disk_usage usage = {0};
+    OWNED(fd) int data = tree_open_directory(app, "data");
+
+    if (data < 0)
+        return tree_fault(fault, "open the data");
+    disk_measure(data, &bounds, &usage);
+    return !disk_is_over(&usage, &bounds) ||
+           fault_set(fault, FAULT_start_failed, "Its data is more than it may hold: %" PRIu64 " MB "
+                     "(config.diskMb) in %" PRIu64 " files (config.maxFiles); ask for more.",
+                     disk_mb, files);
 }
 
 /* ---- copies for a run ---- */

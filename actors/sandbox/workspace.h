@@ -62,6 +62,9 @@ bool workspace_has(struct workspace *self, const char *app_id);
 
 /* The app's own uid (0: none, not root), from its data directory, which is made when absent. */
 bool workspace_data(struct workspace *self, int app, uid_t *uid, struct fault *fault);
+/* start_failed when the data is more than a run may hold: it would be ended at once, having written
+ * some more. */
+bool workspace_data_fits(int app, uint64_t disk_mb, uint64_t files, struct fault *fault);
 void workspace_forget_uid(struct workspace *self, uid_t uid);
 
 /* Put a version down, replacing what has its number. */

@@ -19,6 +19,26 @@ ROOM = {"apps_rate_limit": 100000, "sandbox_rate_limit": 100000, "planner_rate_l
         "apps_lease_ms": 1000}
 SHAPE = ["type", "title", "status", "detail", "code", "requestId", "error", "details"]
 FAST = "require('http').createServer((q, r) => r.end('%s')).listen(process.env.PORT);"
+# Fills its disk when asked: with octets, with files, with files that have no name any more.
+FILLER = """
+const fs = require('fs'), held = [];
+const ways = {
+  '/octets': (n) => fs.writeFileSync('/data/' + n, Buffer.alloc(1 << 20)),
+  '/files': (n) => fs.writeFileSync('/data/' + n, ''),
+  '/nameless': (n) => {
+    const file = fs.openSync('/data/x', 'w');
+    held.push(file);
+    fs.unlinkSync('/data/x');
+    fs.writeSync(file, Buffer.alloc(1 << 20));
+  },
+};
+const fill = (way, n) => { way(n); setImmediate(fill, way, n + 1); };
+require('http').createServer((q, r) => {
+  r.end('here');
+  if (ways[q.url]) fill(ways[q.url], 0);
+}).listen(process.env.PORT);
+"""
+DISK_MB = 8
 SLOW = "setTimeout(() => { " + FAST + " }, 400);"
 QUICK_S = 5             # the deadline of the quick lane
 AT_ONCE_S = 3
@@ -97,6 +117,46 @@ class Rig(unittest.TestCase):
         app = self.app(app_id)
         self.assertEqual(app["status"], "running")
         self.assertIn(f"'{self.product.preview(app).body.decode()}'", app["code"]["files"]["server.js"])
+
+
+class Filled(Rig):
+    """An app takes all the disk it can get: it is ended, the host and the others do not notice."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.begin(settings=ROOM)
+
+    def execute(self, app_id, code, **config):
+        return self.product.http("POST", "/api/sandbox/execute", {
+            "appId": app_id, "files": {"server.js": code}, "config": config})
+
+    def test_who_takes_too_much_is_ended(self):
+        self.assertEqual(self.execute("calm", FAST % "calm").status, 201)
+        calm = f"http://calm.localhost:{self.product.port}/"
+        for way, words in [("octets", "used more disk than its 8 MB (config.diskMb)"),
+                           ("files", "made more than its 200 files and directories"),
+                           ("nameless", "used more disk than its 8 MB (config.diskMb)")]:
+            with self.subTest(way=way):
+                made = self.execute(way, FILLER, diskMb=DISK_MB, maxFiles=200)
+                self.assertEqual(made.status, 201, made)
+                path = f"/api/sandbox/apps/{way}"
+                self.product.preview(f"http://{way}.localhost:{self.product.port}/", path="/" + way)
+                wait_for(lambda: self.app(way)["status"] == "error", 20, "the app is ended")
+                self.assertEqual(self.product.preview(calm).body, b"calm")
+                end = self.product.http("GET", path).json()["exit"]
+                self.assertEqual((end["reason"], end["signal"]), ("signal", 9), end)
+                logs = self.product.http("GET", f"/api/apps/{way}/logs").json()["logs"]
+                self.assertIn(words, logs[-1]["line"])
+
+    def test_wishes(self):
+        self.refused(self.execute("greedy", FAST % "x", diskMb=65537), 400, "malformed")
+        refused = self.refused(self.execute("greedy", FAST % "x", diskMb=1025), 400, "malformed")
+        self.assertIn("config.diskMb: at most 1024 here", refused["detail"])
+        self.assertEqual(self.execute("modest", FAST % "x", diskMb=1024, pids=64).status, 201)
+        path = "/api/sandbox/apps/modest"
+        wait_for(lambda: self.product.http("GET", path).json().get("diskFiles", 0) == 1, 10,
+                 "what it holds is told")
+        self.assertGreater(self.product.http("GET", path).json()["diskBytes"], 0)
 
 
 class Abuse(Rig):

@@ -27,6 +27,13 @@ function eat() {
   return blocks.length * 16;
 }
 http.createServer(async (q, r) => {
+  if (q.url === '/fill') {
+    const fill = (n) => {
+      fs.writeFileSync('/data/' + n, Buffer.alloc(1 << 20));
+      setImmediate(fill, n + 1);
+    };
+    fill(0);
+  }
   if (q.url === '/keep') fs.writeFileSync(kept, 'still here');
   r.end(JSON.stringify({
     status: fs.readFileSync('/proc/self/status', 'utf8'),
@@ -159,11 +166,11 @@ class Unprivileged(unittest.TestCase):
         self.product = Ordinary()
         self.addCleanup(self.product.remove)
 
-    def put_app(self, app_id="seen"):
+    def put_app(self, app_id="seen", **config):
         source = SEEN.replace("GATEWAY", str(self.product.port))
         answer = self.product.http("POST", "/api/sandbox/execute",
                                    {"appId": app_id, "files": {"server.js": source},
-                                    "config": {"memoryMb": MEMORY_MB}})
+                                    "config": {"memoryMb": MEMORY_MB, **config}})
         self.assertEqual(answer.status, 201, answer)
 
     def see(self, path="/"):
@@ -222,7 +229,7 @@ class Unprivileged(unittest.TestCase):
 
     def check_what_is_missing_is_told(self):
         row = self.sandbox_row()
-        for words in ["rlimits", "no-own-uid", "memory limited per process, CPU not at all"]:
+        for words in ["rlimits", "no-own-uid", "disk-watched", "memory limited per process, CPU not at all"]:
             self.assertIn(words, row)
         log = pathlib.Path(self.product.log_path).read_text()
         for event in ["cgroups_missing", "own_uids_missing"]:
@@ -237,6 +244,14 @@ class Unprivileged(unittest.TestCase):
         else:
             self.assertEqual(answer.status, 502, answer)
 
+    def check_disk_ends(self):
+        self.put_app("full", diskMb=8)
+        self.product.preview(f"http://full.localhost:{self.product.port}/", path="/fill")
+        wait_for(lambda: self.product.http("GET", "/api/apps/full").json()["status"] == "error", 20,
+                 "the app that fills its disk is ended")
+        logs = self.product.http("GET", "/api/apps/full/logs").json()["logs"]
+        self.assertIn("used more disk than its 8 MB", logs[-1]["line"])
+
     def test_the_whole_line(self):
         mounts = pathlib.Path("/proc/mounts").read_text()
         self.product.start()
@@ -245,6 +260,7 @@ class Unprivileged(unittest.TestCase):
         self.check_cage()
         self.check_what_is_missing_is_told()
         self.check_memory_ends()
+        self.check_disk_ends()
         self.assertEqual(self.see("/keep")["kept"], "still here")
 
         self.product.kill_all()

@@ -58,6 +58,7 @@ static const struct { const char *line; } refusals[] = {
     {"pidfd_open EPERM"}, {"pidfd_getfd EPERM"}, {"kcmp EPERM"}, {"perf_event_open EPERM"},
     {"prlimit_1 ENOSYS"}, {"prlimit_self done"},
     {"bpf EPERM"}, {"userfaultfd EPERM"}, {"io_uring_setup EPERM"}, {"io_uring_enter EPERM"},
+    {"fallocate EOPNOTSUPP"},
     {"io_uring_register EPERM"}, {"keyctl EPERM"}, {"add_key EPERM"}, {"request_key EPERM"},
     {"seccomp EPERM"}, {"prctl_seccomp ENOSYS"}, {"modify_ldt EPERM"}, {"personality EPERM"},
     {"fanotify_init EPERM"}, {"vmsplice EPERM"}, {"uselib EPERM"},
@@ -316,8 +317,10 @@ static void test_log_flood_is_bounded(void **state)
 
 static void test_wishes_over_the_limit_are_refused(void **state)
 {
-    const struct run_config configs[] = {{.memory_mb = 4096}, {.cpu_percent = 400},
-                                         {.timeout_ms = 86400001}};
+    const struct run_config configs[] = {
+        {.memory_mb = 4096}, {.cpu_percent = 400}, {.timeout_ms = 86400001}, {.pids = 513},
+        {.open_files = 4097}, {.file_mb = 1025}, {.disk_mb = 1025}, {.max_files = 100001},
+    };
     const struct file file = {.path = TEXT_OF("server.js"), .content = TEXT_OF(SERVER_SAYING("1"))};
 
     (void) state;

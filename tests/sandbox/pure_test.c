@@ -128,7 +128,11 @@ static void test_deep_package_is_not_parsed(void **state)
 
 /* ---- verdicts ---- */
 
-static const struct limits some_limits = {.memory_mb = 100, .start_timeout_ms = 5000};
+static const struct limits some_limits = {
+    .memory_mb = 100, .start_timeout_ms = 5000, .disk_mb = 8, .files = 50,
+};
+static const struct disk_usage much = {.octets = 9 << 20}, many = {.entries = 51},
+                               hidden = {.is_hidden = true};
 #define EXITED(code) .exited = true, .status = (code) << 8
 #define KILLED(signal) .exited = true, .status = (signal)
 #define ALIVE .began = true, .answered = true, .port = 9000, .limits = &some_limits
@@ -157,6 +161,15 @@ static const struct {
      app_status_error, "used more memory than its 100 MB"},
     {"abort with little memory", {ALIVE, KILLED(SIGABRT), .memory_peak_bytes = 20 << 20},
      end_reason_signal, app_status_error, "was ended by signal 6 (SIGABRT)"},
+    {"disk", {ALIVE, KILLED(SIGKILL), .disk = &much}, end_reason_signal, app_status_error,
+     "used more disk than its 8 MB (config.diskMb)"},
+    {"disk before memory", {ALIVE, KILLED(SIGKILL), .oom_kills = 1, .disk = &many},
+     end_reason_signal, app_status_error,
+     "made more than its 50 files and directories (config.maxFiles)"},
+    {"disk that cannot be counted", {ALIVE, .disk = &hidden}, end_reason_signal, app_status_error,
+     "made files that cannot be counted: deeper than 64 directories, or shut to their owner"},
+    {"disk before the answer", {UNBORN, KILLED(SIGKILL), .disk = &much}, end_reason_start_failed,
+     app_status_error, "used more disk than its 8 MB (config.diskMb) before it answered"},
     {"init vanished", {ALIVE}, end_reason_signal, app_status_error,
      "was ended by signal 9 (SIGKILL)"},
     {"exit before the answer", {UNBORN, EXITED(2)}, end_reason_start_failed, app_status_error,
@@ -229,8 +242,14 @@ static void test_limits(void **state)
         .max_memory_mb = 512, .max_memory_mb_limit = 1024, .max_cpu_percent = 50,
         .max_cpu_percent_limit = 200, .execution_timeout_ms = 1000,
         .execution_timeout_ms_limit = 5000, .execution_timeout_mode = "wall",
+        .max_pids = 64, .max_pids_limit = 128, .max_open_files = 100, .max_open_files_limit = 200,
+        .max_file_mb = 20, .max_file_mb_limit = 40, .max_disk_mb = 10, .max_disk_mb_limit = 30,
+        .max_files = 1000, .max_files_limit = 2000,
     };
-    struct run_config config = {.memory_mb = 1024, .cpu_percent = 200, .timeout_ms = 5000};
+    struct run_config config = {
+        .memory_mb = 1024, .cpu_percent = 200, .timeout_ms = 5000, .pids = 128, .open_files = 200,
+        .file_mb = 25, .disk_mb = 30, .max_files = 2000,
+    };
     struct limits limits;
     struct fault fault;
 
@@ -238,10 +257,20 @@ static void test_limits(void **state)
     assert_true(limits_choose(&settings, NULL, &limits, &fault));
     assert_int_equal(limits.memory_mb, 512);
     assert_int_equal(limits.cpu_percent, 50);
+    assert_int_equal(limits.pids, 64);
+    assert_int_equal(limits.open_files, 100);
+    assert_int_equal(limits.disk_mb, 10);
+    assert_int_equal(limits.file_mb, 10);       /* no file is larger than the disk */
+    assert_int_equal(limits.files, 1000);
     assert_true(limits.is_wall);
     assert_true(limits_choose(&settings, &config, &limits, &fault));
     assert_int_equal(limits.memory_mb, 1024);
     assert_int_equal(limits.timeout_ms, 5000);
+    assert_int_equal(limits.pids, 128);
+    assert_int_equal(limits.open_files, 200);
+    assert_int_equal(limits.file_mb, 25);
+    assert_int_equal(limits.disk_mb, 30);
+    assert_int_equal(limits.files, 2000);
     config.memory_mb = 1025;
     assert_false(limits_choose(&settings, &config, &limits, &fault));
     assert_int_equal(fault.kind, FAULT_malformed);

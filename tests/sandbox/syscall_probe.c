@@ -51,6 +51,7 @@ static void look_into_others(void)
 static void large_parts(void)
 {
     TRY("bpf", SYS_bpf, 0, 0, 0);
+    TRY("fallocate", SYS_fallocate, 1, 0, 0, 1);
     TRY("userfaultfd", SYS_userfaultfd, 0);
     TRY("io_uring_setup", SYS_io_uring_setup, 1, 0);
     TRY("io_uring_enter", SYS_io_uring_enter, -1, 0, 0, 0, 0, 0);
