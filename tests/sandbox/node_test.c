@@ -1,7 +1,7 @@
 /* node_test - what templates and common programs use of Node.js works inside a cage.
  *
  * Method: one app tries each in turn and says what failed. SANDBOX_NODE_PATH chooses the Node.js;
- * found good with 18, 20 and 22.
+ * `tests/end_to_end/node_test.py` runs this with each that is promised.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,6 +43,14 @@ static const char server[] =
     "  fetch: async () => { const s = http.createServer((q, r) => r.end('x')); await new Promise(d =>"
     " s.listen(0, '127.0.0.1', d)); const r = await fetch('http://127.0.0.1:' + s.address().port);"
     " if (await r.text() !== 'x') throw Error('text'); s.closeAllConnections(); s.close(); },\n"
+    "  websocket: () => new Promise((done, fail) => { if (!globalThis.WebSocket) return done();\n"
+    "    const s = http.createServer(); s.on('upgrade', (q, c) => c.write('HTTP/1.1 101 x\\r\\n' +\n"
+    "      'Upgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: ' +\n"
+    "      require('crypto').createHash('sha1').update(q.headers['sec-websocket-key'] +\n"
+    "      '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64') + '\\r\\n\\r\\n\\x81\\x02hi', 'latin1'));\n"
+    "    s.listen(0, '127.0.0.1', () => { const w = new WebSocket('ws://127.0.0.1:' + s.address().port);\n"
+    "      w.onerror = fail; w.onmessage = (m) => { w.close(); s.closeAllConnections(); s.close();\n"
+    "        m.data === 'hi' ? done() : fail(m.data); }; }); }),\n"
     "  localhost: async () => { const r = await require('dns').promises.lookup('localhost');"
     " if (r.address !== '127.0.0.1') throw Error(r.address); },\n"
     "  udp: () => new Promise((done, fail) => { const u = require('dgram').createSocket('udp4');"
