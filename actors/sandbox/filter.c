@@ -41,7 +41,14 @@ static const struct row rows[] = {
     {"socket", SCMP_ACT_ALLOW, 3, {{0, SCMP_CMP_EQ, domain, 0}, \
         {1, SCMP_CMP_MASKED_EQ, ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK), type}, \
         {2, SCMP_CMP_EQ, protocol, 0}}},
-#define REFUSE(call, error) {#call, SCMP_ACT_ERRNO(error), 0, {{0}}},
+#define REFUSED(error) ((error) == EPERM ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(error))
+#define REFUSE(call, error) {#call, REFUSED(error), 0, {{0}}},
+#define REFUSE_MASKED(call, arg, mask, value) \
+    {#call, SCMP_ACT_NOTIFY, 1, {{arg, SCMP_CMP_MASKED_EQ, (uint32_t)(mask), value}}},
+#define REFUSE_SOCKET(domain) {"socket", SCMP_ACT_NOTIFY, 1, {{0, SCMP_CMP_EQ, domain, 0}}},
+#define REFUSE_SOCKET_TYPE(domain, type) \
+    {"socket", SCMP_ACT_NOTIFY, 2, {{0, SCMP_CMP_EQ, domain, 0}, \
+        {1, SCMP_CMP_MASKED_EQ, ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK), type}}},
 #include "actors/sandbox/seccomp.def"
 };
 /* clang-format on */
@@ -87,6 +94,15 @@ static bool export_sealed(scmp_filter_ctx context, int *out, struct fault *fault
         return fault_set(fault, FAULT_internal, "seal the filter: %s", strerror(errno));
     *out = fd_take(&fd);
     return true;
+}
+
+const char *filter_refused_name(uint32_t call)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].action == SCMP_ACT_NOTIFY &&
+            seccomp_syscall_resolve_name(rows[i].call) == (int)call)
+            return rows[i].call;
+    return NULL;
 }
 
 bool filter_make(int *out, struct fault *fault)

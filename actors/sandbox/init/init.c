@@ -24,12 +24,14 @@
 #include <unistd.h>
 
 #include "actors/sandbox/init/protocol.h"
+#include "actors/sandbox/init/refusals.h"
 #include "actors/sandbox/init/relay.h"
 
 enum {
     FILTER_INSTRUCTIONS_MAX = 4096,     /* BPF_MAXINSNS */
     EVENTS_AT_ONCE = 64,
     ACTIVITY_REPORT_MS = 1000,
+    REFUSALS_REPORT_MS = 1000,
     LINGER_MS = 250,                    /* for answers still on their way when the app has ended */
     EXIT_INIT_FAILED = 70,
 };
@@ -37,6 +39,9 @@ enum {
 struct init {
     int epoll, signals;
     char lifeline, control;             /* only their addresses are used, as names of events */
+    int filter_pair[2];                 /* the app hands its filter's listener over this */
+    struct refusals refusals;
+    int64_t refusals_at_ms;
     pid_t app;
     struct relay *relay;
     int64_t stop_by_ms;                 /* 0: nobody wants it to end, or SIGTERM was sent */
@@ -68,11 +73,29 @@ static void fail(const char *step)
     _exit(EXIT_INIT_FAILED);
 }
 
-static void report(uint32_t kind, int32_t value)
+static void report_counted(uint32_t kind, int32_t value, uint32_t count)
 {
-    struct init_report message = {kind, value};
+    struct init_report message = {kind, value, count};
 
     (void) send(INIT_FD_CONTROL, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void report(uint32_t kind, int32_t value)
+{
+    report_counted(kind, value, 0);
+}
+
+static void report_refused(uint32_t call, uint32_t count)
+{
+    report_counted(INIT_REFUSED, (int32_t)call, count);
+}
+
+static void watch(struct init *self, int fd, void *data)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = data};
+
+    if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        fail("epoll_ctl");
 }
 
 /* ---- the app ---- */
@@ -116,7 +139,7 @@ static void die_first(void)
     (void) close(fd);
 }
 
-static void install_filter(void)
+static void install_filter(const struct init *self)
 {
     static struct sock_filter instructions[FILTER_INSTRUCTIONS_MAX];
     struct sock_fprog program = {.filter = instructions};
@@ -127,12 +150,12 @@ static void install_filter(void)
     program.len = (unsigned short)((size_t)size / sizeof *instructions);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         fail("no_new_privs");
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+    if (!refusals_install(&program, self->filter_pair[1]))
         fail("seccomp");
 }
 
 /* In the child: from here to the app. Process 1's descriptors are closed on exec, and here too. */
-static void become_app(char **argv)
+static void become_app(const struct init *self, char **argv)
 {
     sigset_t none;
 
@@ -142,7 +165,7 @@ static void become_app(char **argv)
     (void) signal(SIGPIPE, SIG_DFL);
     (void) sigemptyset(&none);
     (void) sigprocmask(SIG_SETMASK, &none, NULL);
-    install_filter();
+    install_filter(self);
     if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
         fail("close_range");
     execve(argv[INIT_ARG_APP], argv + INIT_ARG_APP, environ);
@@ -151,18 +174,23 @@ static void become_app(char **argv)
 
 static void start_app(struct init *self, char **argv)
 {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, self->filter_pair) < 0)
+        fail("socketpair");
     report(INIT_BEGAN, 0);
     self->app = fork();
     if (self->app < 0)
         fail("fork");
     if (self->app == 0)
-        become_app(argv);
+        become_app(self, argv);
+    (void) close(self->filter_pair[1]);
+    watch(self, self->filter_pair[0], self->filter_pair);
 }
 
 /* ---- events ---- */
 
 static void app_exited(struct init *self, int status)
 {
+    refusals_report(&self->refusals, report_refused);
     report(INIT_APP_EXITED, status);
     self->app_ended = true;
     self->end_by_ms = now_ms() + LINGER_MS;
@@ -221,6 +249,14 @@ static void handle_orders(struct init *self)
         stop_app(self, order.value);
 }
 
+static void take_listener(struct init *self)
+{
+    self->refusals.listener = refusals_receive(self->filter_pair[0]);
+    (void) close(self->filter_pair[0]);     /* leaves the epoll set with it */
+    if (self->refusals.listener >= 0)
+        watch(self, self->refusals.listener, &self->refusals);
+}
+
 static void dispatch(struct init *self, const struct epoll_event *event)
 {
     if (event->data.ptr == &self->lifeline)
@@ -229,6 +265,10 @@ static void dispatch(struct init *self, const struct epoll_event *event)
         handle_orders(self);
     else if (event->data.ptr == &self->signals)
         handle_signals(self);
+    else if (event->data.ptr == self->filter_pair)
+        take_listener(self);
+    else if (event->data.ptr == &self->refusals)
+        (void) refusals_handle(&self->refusals);
     else
         relay_handle(self->relay, event->data.ptr, event->events, now_ms());
 }
@@ -242,10 +282,20 @@ static void report_activity(struct init *self, int64_t now)
     report(INIT_ACTIVITY, 0);
 }
 
+static void report_refusals(struct init *self, int64_t now)
+{
+    if (!self->refusals.changed || now < self->refusals_at_ms)
+        return;
+    self->refusals_at_ms = now + REFUSALS_REPORT_MS;
+    refusals_report(&self->refusals, report_refused);
+}
+
 static int wait_ms(const struct init *self, int64_t now)
 {
     int64_t next = relay_next_ms(self->relay);
 
+    if (self->refusals.changed && self->refusals_at_ms < next)
+        next = self->refusals_at_ms;
     if (relay_octets(self->relay) != self->octets_reported && self->report_at_ms < next)
         next = self->report_at_ms;
     if (self->stop_by_ms && self->stop_by_ms < next)
@@ -269,19 +319,12 @@ static void run(struct init *self)
         now = now_ms();
         relay_tick(self->relay, now);
         report_activity(self, now);
+        report_refusals(self, now);
         stop_when_answered(self, now);
     }
 }
 
 /* ---- beginning ---- */
-
-static void watch(struct init *self, int fd, void *data)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = data};
-
-    if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
-        fail("epoll_ctl");
-}
 
 static void prepare(struct init *self, char **argv)
 {
@@ -311,7 +354,7 @@ static void prepare(struct init *self, char **argv)
 
 int main(int argc, char **argv)
 {
-    static struct init self;
+    static struct init self = {.refusals.listener = -1};
 
     if (argc <= INIT_ARG_APP || getpid() != 1) {
         errno = EINVAL;

@@ -21,9 +21,10 @@ enum {
 enum init_report_kind {
     INIT_BEGAN = 1,             /* the cage stands, the app is about to start */
     INIT_ACTIVITY,              /* octets went through the relay since the last report */
-    INIT_APP_EXITED             /* value is the status of wait(2) */
+    INIT_APP_EXITED,            /* value is the status of wait(2) */
+    INIT_REFUSED                /* system call number `value` was refused `count` times so far */
 };
-struct init_report { uint32_t kind; int32_t value; };
+struct init_report { uint32_t kind; int32_t value; uint32_t count; };
 
 enum init_order_kind {
     INIT_STOP = 1               /* take no more connections; SIGTERM to the app once those there are
