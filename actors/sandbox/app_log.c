@@ -96,6 +96,12 @@ static void rotate(struct app_log *self)
     (void) open_file(self, &ignored);
 }
 
+static void drop_octets(struct app_log *self, size_t size)
+{
+    self->dropped += size;
+    self->dropped_ever += size;
+}
+
 static void write_line(struct app_log *self, enum log_stream stream, const char *text, size_t size)
 {
     char line[HEAD_OCTETS_MAX + LINE_ROOM + 1];
@@ -109,7 +115,7 @@ static void write_line(struct app_log *self, enum log_stream stream, const char 
     if (self->file_octets + length > self->octets_max / 2)
         rotate(self);
     if (self->file < 0 || write(self->file, line, length) != (ssize_t)length) {
-        self->dropped += size;
+        drop_octets(self, size);
         return;
     }
     self->file_octets += length;
@@ -171,7 +177,7 @@ void app_log_take(struct app_log *self, enum log_stream stream, const char *octe
     struct app_log_part *part = &self->parts[stream];
 
     if (!may_write(self, size)) {
-        self->dropped += size;
+        drop_octets(self, size);
         return;
     }
     if (self->dropped > 0)

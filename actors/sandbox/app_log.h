@@ -37,6 +37,7 @@ struct app_log {
     struct app_log_part parts[LOG_STREAMS];
     int64_t tokens, tokens_at_ms;   /* octets it may write now */
     uint64_t dropped;               /* octets not written, not yet told */
+    uint64_t dropped_ever;
 };
 
 /* `app` is the app's directory. */

@@ -181,6 +181,8 @@ void group_read_usage(const struct cage_group *self, struct group_usage *out)
             .cpu_us = read_keyed(all, "cpu.stat", "usage_usec"),
             .oom_kills = read_keyed(all, "memory.events", "oom_kill"),
             .throttled_count = read_keyed(all, "cpu.stat", "nr_throttled"),
+            .throttled_us = read_keyed(all, "cpu.stat", "throttled_usec"),
+            .pids_refused = read_keyed(all, "pids.events", "max"),
             .has_cpu = true,
         };
         return;
@@ -191,6 +193,8 @@ void group_read_usage(const struct cage_group *self, struct group_usage *out)
         .cpu_us = account >= 0 ? read_count(account, "cpuacct.usage") / 1000 : 0,
         .oom_kills = read_keyed(memory, "memory.oom_control", "oom_kill"),
         .throttled_count = read_keyed(cpu, "cpu.stat", "nr_throttled"),
+        .throttled_us = read_keyed(cpu, "cpu.stat", "throttled_time") / 1000,
+        .pids_refused = read_keyed(self->dirs[PLACE_PIDS], "pids.events", "max"),
         .has_cpu = account >= 0,
     };
 }

@@ -57,7 +57,7 @@ struct cage_group {
 
 struct group_usage {
     uint64_t memory_bytes, memory_peak_bytes, cpu_us;
-    uint64_t oom_kills, throttled_count;
+    uint64_t oom_kills, throttled_count, throttled_us, pids_refused;
     bool has_cpu;
 };
 

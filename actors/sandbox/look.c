@@ -17,6 +17,18 @@ static struct text preview_url(struct sandbox *self, const char *app_id, struct 
                        self->options.gateway->preview_domain, self->preview_port);
 }
 
+static bool add_hits(const struct run_view *view, struct arena *arena, struct run_state *out)
+{
+    struct hits *kept = arena_take(arena, sizeof *kept);
+    struct hits_words *words = arena_take(arena, sizeof *words);
+
+    if (!kept || !words)
+        return false;
+    *kept = view->hits;
+    out->hits = hits_say(kept, words);
+    return true;
+}
+
 static bool add_exit(const struct run_view *view, struct arena *arena, struct run_state *out)
 {
     struct run_end *end = arena_take(arena, sizeof *end);
@@ -50,7 +62,8 @@ bool sandbox_describe(struct sandbox *self, const struct run_view *view, struct 
         out->disk_bytes = view->disk_bytes;
         out->disk_files = view->disk_files;
     }
-    if ((view->end.reason && !add_exit(view, arena, out)) || arena_is_exhausted(arena))
+    if ((view->end.reason && !add_exit(view, arena, out)) || !add_hits(view, arena, out) ||
+        arena_is_exhausted(arena))
         return fault_set(fault, FAULT_internal, "no memory to describe a run");
     return true;
 }

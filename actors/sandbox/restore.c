@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "actors/sandbox/app_log.h"
+#include "actors/sandbox/run_notes.h"
 #include "actors/sandbox/sandbox.h"
 #include "bus/clock.h"
 #include "bus/log.h"
@@ -23,6 +25,8 @@ enum {
     RESTORE_AGAIN_MS = 5500,
     REPORTS_PER_TICK = 64,
     CLAIM_MS = 1000,
+    LAST_LINES = 10,                /* of a run's log, in its record */
+    LAST_LINE_OCTETS_MAX = 500,
 };
 
 /* ---- starting ---- */
@@ -211,25 +215,69 @@ static void try_restore(struct sandbox *self, struct call *call)
     log_line(LOG_INFO, call_request_id(call), "sandbox_restored times=%" PRIu32, self->restores);
 }
 
-void sandbox_started(struct call *call, void *self)
-{
-    try_restore(self, call);
-}
-
 /* ---- telling ---- */
 
-static bool tell(struct call *call, const struct ended_run *ended, struct fault *fault)
+static int app_of(struct sandbox *self, const struct ended_run *ended)
 {
-    const struct ended_request request = {
-        .run_id = text_from(ended->run_id),
-        .app_id = text_from(ended->app_id),
-        .status = ended->status,
-        .error = *ended->text ? text_from(ended->text) : (struct text){0},
-        .end = &ended->end,
-    };
+    struct fault ignored;
+
+    return workspace_app(&self->workspace, ended->app_id, /* make= */ false, &ignored);
+}
+
+/* Not within a character. */
+static struct text cut(struct text line)
+{
+    if (line.size <= LAST_LINE_OCTETS_MAX)
+        return line;
+    line.size = LAST_LINE_OCTETS_MAX;
+    while (line.size > 0 && (line.at[line.size] & 0xc0) == 0x80)
+        line.size--;
+    return line;
+}
+
+/* The last lines of that run, not of one after it, each cut to what a record keeps. */
+static void add_last_lines(struct sandbox *self, struct call *call, const struct ended_run *ended,
+                           struct run_end *end)
+{
+    uint64_t after = ended->log_until > LAST_LINES ? ended->log_until - LAST_LINES : 0;
+    struct logs_reply lines;
+    struct fault ignored;
+    OWNED(fd) int app = app_of(self, ended);
+
+    if (after < ended->log_after)
+        after = ended->log_after;
+    if (app < 0 || ended->log_until <= after ||
+        !app_log_read(app, after, (uint32_t)(ended->log_until - after), call_arena(call), &lines,
+                      &ignored))
+        return;
+    struct log_line *kept = arena_take(call_arena(call), (lines.logs.count + 1) * sizeof *kept);
+    for (uint32_t i = 0; kept && i < lines.logs.count; i++) {
+        kept[i] = lines.logs.at[i];
+        kept[i].line = cut(kept[i].line);
+    }
+    end->last_lines.at = kept;
+    end->last_lines.count = kept ? lines.logs.count : 0;
+}
+
+static bool tell(struct sandbox *self, struct call *call, const struct ended_run *ended,
+                 struct fault *fault)
+{
+    struct ended_words words;
+    struct ended_request request;
     struct nothing reply;
 
+    ended_say(ended, text_from(self->options.bus->isekai_node), &words, &request);
+    add_last_lines(self, call, ended, &words.end);
     return call_ask(call, &method_store_ended, &request, &reply, fault);
+}
+
+static void forget(struct sandbox *self, const struct ended_run *ended)
+{
+    OWNED(fd) int app = *ended->note ? app_of(self, ended) : -1;
+
+    if (app >= 0)
+        run_note_remove(app, ended->note);
+    supervisor_forget_ended(self->supervisor, ended->number);
 }
 
 /* A report that the store will never take must not keep the others waiting for ever. */
@@ -245,7 +293,7 @@ static void tell_all(struct sandbox *self, struct call *call)
     struct fault fault;
 
     for (int i = 0; i < REPORTS_PER_TICK && supervisor_next_ended(self->supervisor, &ended); i++) {
-        bool told = tell(call, &ended, &fault);
+        bool told = tell(self, call, &ended, &fault);
         if (!told && !is_final(&fault))
             return;                     /* again with the next tick */
         log_line(told ? LOG_INFO : LOG_WARN, call_request_id(call),
@@ -253,8 +301,15 @@ static void tell_all(struct sandbox *self, struct call *call)
                  choice_name(&end_reason_choices, ended.end.reason),
                  choice_name(&app_status_choices, ended.status),
                  told ? "yes" : fault_name(fault.kind));
-        supervisor_forget_ended(self->supervisor, ended.number);
+        forget(self, &ended);
     }
+}
+
+/* First what ended in an earlier life: what crashed then is not started again. */
+void sandbox_started(struct call *call, void *self)
+{
+    tell_all(self, call);
+    try_restore(self, call);
 }
 
 void sandbox_tick(struct call *call, void *self_)

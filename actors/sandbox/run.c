@@ -243,6 +243,7 @@ static struct cage *cage_new(struct supervisor *self, const struct run_plan *pla
         return NULL;
     }
     cage->log_after = cage->hosted->log.seq;
+    cage->dropped_before = cage->hosted->log.dropped_ever;
     cage->begun_ms = now;
     cage->begun_wall_ms = clock_wall_ms();
     cage->boost_until_ms = now + START_BOOST_MS;
@@ -286,6 +287,7 @@ static bool begin(struct supervisor *self, struct request *request)
     self->cages = cage;
     self->cage_count++;
     watch_all(self, cage);
+    run_note_beginning(self, cage);
     return true;
 }
 

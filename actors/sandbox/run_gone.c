@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "actors/sandbox/run_notes.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
 
@@ -30,6 +31,14 @@ static void reap(struct cage *cage, struct run_end *end)
     end->peak_memory_bytes = (uint64_t)usage.ru_maxrss * 1024;
     end->cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                        (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+void run_read_hits(const struct cage *cage, const struct group_usage *usage, struct hits *out)
+{
+    *out = cage->hits;
+    out->cpu_throttled_ms = usage->throttled_us / 1000;
+    out->pids_refused = usage->pids_refused;
+    out->log_octets_dropped = cage->hosted->log.dropped_ever - cage->dropped_before;
 }
 
 static void judge(struct supervisor *self, struct cage *cage, struct verdict *verdict)
@@ -55,6 +64,7 @@ static void judge(struct supervisor *self, struct cage *cage, struct verdict *ve
     verdict->end.cpu_seconds = usage.has_cpu ? (double)usage.cpu_us / 1e6 : measured.cpu_seconds;
     verdict->end.started_at = cage->begun_wall_ms;
     verdict->end.ended_at = clock_wall_ms();
+    run_read_hits(cage, &usage, &verdict->hits);
 }
 
 /* ---- telling ---- */
@@ -112,19 +122,69 @@ static void add_report(struct supervisor *self, const struct ended_run *ended, i
     pthread_mutex_unlock(&self->lock);
 }
 
+/* The change that ends a run tells what its app is then; a trial's app is as it was. */
+static bool is_only_a_record(const struct cage *cage, const struct verdict *verdict)
+{
+    return cage->plan.role == RUN_TRIAL || !cage->answered_ms || cage->is_quiet || cage->enders ||
+           verdict->end.reason == end_reason_stopped;
+}
+
+static void describe_end(const struct supervisor *self, const struct cage *cage,
+                         const struct verdict *verdict, struct ended_run *out)
+{
+    *out = (struct ended_run){
+        .status = verdict->status, .end = verdict->end, .hits = verdict->hits,
+        .version = cage->plan.version, .is_record = is_only_a_record(cage, verdict),
+        .log_after = cage->log_after, .log_until = cage->hosted->log.seq,
+    };
+    (void) snprintf(out->app_id, sizeof out->app_id, "%s", cage->plan.app_id);
+    (void) snprintf(out->run_id, sizeof out->run_id, "%s", cage->plan.run_id);
+    (void) snprintf(out->level, sizeof out->level, "%s", self->parts.level);
+    (void) snprintf(out->note, sizeof out->note, "%" PRId64 "-%" PRIu64, cage->begun_wall_ms,
+                    cage->number);
+    if (verdict->status == app_status_error)
+        (void) snprintf(out->text, sizeof out->text, "The app %.140s.", verdict->text);
+}
+
+/* On a full disk the note of the beginning stays: better than none. */
+static void write_note(const struct cage *cage, const struct ended_run *ended)
+{
+    struct fault ignored;
+
+    (void) run_note_write(cage->hosted->directory, ended, &ignored);
+}
+
+void run_note_beginning(struct supervisor *self, const struct cage *cage)
+{
+    const struct verdict lost = {
+        .end = {.reason = end_reason_host_lost, .started_at = cage->begun_wall_ms},
+        .status = app_status_stopped,
+    };
+    struct ended_run ended;
+
+    if (cage->plan.role == RUN_TRIAL)
+        return;
+    describe_end(self, cage, &lost, &ended);
+    ended.is_record = true;         /* the store knows what should run */
+    write_note(cage, &ended);
+}
+
+/* A trial that answered was no run of its own. */
 static void report_end(struct supervisor *self, const struct cage *cage,
                        const struct verdict *verdict)
 {
-    struct ended_run ended = {.status = verdict->status, .end = verdict->end};
+    bool is_trial = cage->plan.role == RUN_TRIAL;
+    struct ended_run ended;
 
-    if (cage->plan.role == RUN_TRIAL || !cage->answered_ms || cage->is_quiet || cage->enders ||
-        verdict->end.reason == end_reason_stopped)
+    if (is_trial && cage->answered_ms)
         return;
-    (void) snprintf(ended.app_id, sizeof ended.app_id, "%s", cage->plan.app_id);
-    (void) snprintf(ended.run_id, sizeof ended.run_id, "%s", cage->plan.run_id);
-    if (verdict->status == app_status_error)
-        (void) snprintf(ended.text, sizeof ended.text, "The app %.140s.", verdict->text);
-    add_report(self, &ended, cage->answered_ms + SETTLE_MS);
+    describe_end(self, cage, verdict, &ended);
+    if (is_trial)
+        ended.note[0] = '\0';
+    else
+        write_note(cage, &ended);
+    if (!cage->is_quiet)            /* else the next sandbox finds the note */
+        add_report(self, &ended, cage->answered_ms ? cage->answered_ms + SETTLE_MS : 0);
 }
 
 static void remember_last(struct cage *cage, const struct verdict *verdict)
@@ -134,7 +194,8 @@ static void remember_last(struct cage *cage, const struct verdict *verdict)
     if (cage->plan.role == RUN_TRIAL)
         return;
     *last = (struct run_view){.is_known = true, .version = cage->plan.version,
-                              .status = verdict->status, .end = verdict->end};
+                              .status = verdict->status, .end = verdict->end,
+                              .hits = verdict->hits};
     (void) snprintf(last->app_id, sizeof last->app_id, "%s", cage->plan.app_id);
     (void) snprintf(last->run_id, sizeof last->run_id, "%s", cage->plan.run_id);
 }

@@ -27,6 +27,7 @@ void run_describe(const struct supervisor *self, const struct cage *cage, struct
                                                     : app_status_stopped,
         .end = cage->hosted->last.end,
     };
+    run_read_hits(cage, &usage, &out->hits);
     (void) snprintf(out->app_id, sizeof out->app_id, "%s", cage->plan.app_id);
     (void) snprintf(out->run_id, sizeof out->run_id, "%s", cage->plan.run_id);
 }

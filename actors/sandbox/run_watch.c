@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "actors/sandbox/filter.h"
 #include "actors/sandbox/init/protocol.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
@@ -39,6 +40,15 @@ static void remember_init(struct cage *cage, struct msghdr *message)
         cage->init = (int)syscall(SYS_pidfd_open, sender.pid, 0);
 }
 
+/* Its number must be one that the filter refuses: process 1 is believed as far as that. */
+static void take_refused(struct cage *cage, const struct init_report *report)
+{
+    const char *name = filter_refused_name((uint32_t)report->value);
+
+    if (name)
+        hits_set_refused(&cage->hits, name, report->count);
+}
+
 static void take_report(struct cage *cage, const struct init_report *report)
 {
     switch (report->kind) {
@@ -51,6 +61,9 @@ static void take_report(struct cage *cage, const struct init_report *report)
     case INIT_APP_EXITED:
         cage->exited = true;
         cage->status = report->value;
+        break;
+    case INIT_REFUSED:
+        take_refused(cage, report);
         break;
     default:
         break;

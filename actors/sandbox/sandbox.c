@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "actors/sandbox/cage_try.h"
+#include "actors/sandbox/run_notes.h"
 #include "bus/clock.h"
+#include "bus/owned.h"
 
 enum { SWEEP_MS = 10000 };
 
@@ -101,6 +103,29 @@ static bool try_a_cage(struct sandbox *self, struct fault *fault)
     return cage_try(&self->host, self->workspace.owns_uids ? self->workspace.uid_first : 0, fault);
 }
 
+static void report_noted(void *self_, const struct ended_run *ended)
+{
+    struct sandbox *self = self_;
+    struct ended_run now_seen = *ended;
+
+    if (!now_seen.end.ended_at)     /* nobody saw it end */
+        now_seen.end.ended_at = clock_wall_ms();
+    supervisor_report(self->supervisor, &now_seen);
+}
+
+/* Runs whose ends an earlier life did not get to tell. */
+static void read_notes(struct sandbox *self)
+{
+    struct fault ignored;
+
+    for (size_t i = 0; i < self->found_at_start.count; i++) {
+        OWNED(fd) int app = workspace_app(&self->workspace, self->found_at_start.app_ids[i],
+                                          /* make= */ false, &ignored);
+        if (app >= 0)
+            run_notes_read(app, report_noted, self);
+    }
+}
+
 static bool begin_threads(struct sandbox *self, struct fault *fault)
 {
     const struct sandbox_settings *settings = self->options.settings;
@@ -112,7 +137,7 @@ static bool begin_threads(struct sandbox *self, struct fault *fault)
         .workspace = &self->workspace, .cgroups = &self->cgroups, .host = &self->host,
         .sweeper = self->sweeper, .run = self->options.bus->isekai_run,
         .user = self->options.bus->isekai_user, .running_max = settings->running_max,
-        .log_bytes_max = settings->log_bytes_max,
+        .log_bytes_max = settings->log_bytes_max, .level = self->level,
     };
     self->supervisor = supervisor_new(&parts, fault);
     if (!self->supervisor)
@@ -140,10 +165,12 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
         return false;
     if (cage_host_find(&out->host, settings->sandbox_node_path, options->init,
                        out->workspace.path, out->workspace.owns_uids, fault) &&
-        clear_the_past(out, fault) && open_modules(out, fault) && try_a_cage(out, fault) &&
-        begin_threads(out, fault)) {
+        clear_the_past(out, fault) && open_modules(out, fault) && try_a_cage(out, fault)) {
         write_level(out);
-        return true;
+        if (begin_threads(out, fault)) {
+            read_notes(out);
+            return true;
+        }
     }
     sandbox_close(out, clock_now_ms());
     return false;

@@ -36,7 +36,7 @@ struct sandbox {
     struct sweeper *sweeper;
     struct supervisor *supervisor;
     struct claims *claims;
-    char level[200];
+    char level[LEVEL_SIZE];
     char gateway[256];              /* the address of this host's gateway */
     char preview_scheme[8], preview_port[8];    /* "http", ":8000"; "" for the scheme's own */
     /* Touched by the control thread alone. */

@@ -24,6 +24,8 @@
 
 enum {
     RUN_ID_SIZE = 4 * 64 + 1,
+    RUN_NOTE_SIZE = 48,
+    LEVEL_SIZE = 200,
     PORT_FIRST = 9000,
     CAGES_MAX = 20000,
     ENDED_MAX = 4096,               /* reports kept for the store; the oldest goes */
@@ -44,6 +46,7 @@ struct supervisor_parts {
     struct sweeper *sweeper;
     const char *run, *user;         /* the run directory; who may connect to apps */
     uint64_t running_max, log_bytes_max;
+    const char *level;              /* the isolation there is, for the records of runs */
 };
 
 enum run_role { RUN_SERVES, RUN_TRIAL };
@@ -80,14 +83,21 @@ struct run_view {
     uint64_t disk_bytes, disk_files;
     enum app_status status;
     struct run_end end;             /* of the last run; reason absent: none has ended */
+    struct hits hits;               /* of the last run; of this one while it runs */
 };
 
-/* A run that ended by itself or by a timer, for the store. */
+/* A run that ended, for the store. */
 struct ended_run {
     char app_id[APP_ID_SIZE], run_id[RUN_ID_SIZE];
     enum app_status status;
+    bool is_record;                 /* whoever ended it tells what the app is now */
+    uint64_t version;
+    char level[LEVEL_SIZE];
     char text[VERDICT_TEXT_SIZE];
     struct run_end end;
+    struct hits hits;
+    uint64_t log_after, log_until;  /* its lines */
+    char note[RUN_NOTE_SIZE];       /* run_notes.h; "": none */
     uint64_t number;                /* names this report to supervisor_forget_ended() */
 };
 

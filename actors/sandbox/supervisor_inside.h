@@ -66,7 +66,8 @@ struct cage {
     enum end_reason asked;
     bool began, exited, boosted, abandoned, keep_door, is_quiet;
     int status;
-    uint64_t log_after;
+    uint64_t log_after, dropped_before;
+    struct hits hits;
     int64_t begun_ms, begun_wall_ms, answered_ms, answered_wall_ms, active_ms;
     int64_t late_at_ms, boost_until_ms;
     struct verdict verdict;         /* once it is clear */
@@ -119,6 +120,10 @@ void run_end_asked(struct supervisor *self, struct request *request);
 void run_stop(struct supervisor *self, struct cage *cage, enum end_reason reason);
 void run_move(struct supervisor *self, struct cage *cage, enum cage_event event);
 struct cage *run_of(struct supervisor *self, const char *app_id, enum run_role role);
+
+/* run_gone.c */
+void run_note_beginning(struct supervisor *self, const struct cage *cage);
+void run_read_hits(const struct cage *cage, const struct group_usage *usage, struct hits *out);
 
 /* run_watch.c: what happens to them */
 void run_watch(struct supervisor *self, struct cage *cage, enum watch_kind kind, int fd);

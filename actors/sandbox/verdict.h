@@ -7,6 +7,7 @@
 #define ISEKAI_SANDBOX_VERDICT_H
 
 #include "actors/sandbox/disk_measure.h"
+#include "actors/sandbox/hits.h"
 #include "actors/sandbox/limits.h"
 
 enum { VERDICT_TEXT_SIZE = 160 };
@@ -28,6 +29,7 @@ struct verdict {
     enum app_status status;     /* what the app is after it */
     char text[VERDICT_TEXT_SIZE];   /* "exited with code 1"; "" when it was asked for */
     bool is_our_failure;        /* the cage itself could not be built */
+    struct hits hits;
 };
 
 void verdict_of(const struct end_facts *facts, struct verdict *out);

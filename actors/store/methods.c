@@ -19,6 +19,7 @@ enum {
     access_finish = WRITES,
     access_claim = WRITES,
     access_ended = WRITES,
+    access_runs = READS,
     access_desired = READS,
     access_route = READS,
     access_suggest = WRITES,

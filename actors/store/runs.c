@@ -1,6 +1,7 @@
 /* runs.c - which start of an app runs where, and what became of it. */
 #include "actors/store/runs.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 
 #include "actors/store/operations.h"
@@ -110,7 +111,7 @@ bool run_apply_end(const struct work *work, struct text app_id, struct app_state
 }
 
 static bool put_end(const struct work *work, const struct ended_request *request,
-                    struct text how, bool *is_new, struct fault *fault)
+                    struct text how, struct fault *fault)
 {
     struct query query = query_of(work->connection, STATEMENT_run_end_put);
 
@@ -120,10 +121,7 @@ static bool put_end(const struct work *work, const struct ended_request *request
     query_text(&query, request->error);
     query_number(&query, work->now_ms);
     query_octets(&query, how);
-    if (!query_run(&query, fault))
-        return false;
-    *is_new = sqlite3_changes(work->connection->db) == 1;
-    return true;
+    return query_run(&query, fault);
 }
 
 static void pack_string(msgpack_packer *packer, struct text string)
@@ -154,15 +152,17 @@ static struct text pack_detail(const struct ended_request *request, struct text 
     return buffer_text(out);
 }
 
-/* The id follows from the run's, so that an end told twice is recorded once, whatever the store
+/* The id follows from the run's and its beginning, so that an end told twice is recorded once, whatever the store
  * still remembers. */
-static struct text end_event_id(const struct work *work, struct text run_id)
+static struct text end_event_id(const struct work *work, const struct ended_request *request)
 {
+    struct text life = arena_print(work->arena, "%" PRId64 " %.*s", request->end->started_at,
+                                   TEXT_ARGS(request->run_id));
     unsigned char hash[16];
     char hex[sizeof hash * 2 + 1];
 
-    (void) crypto_generichash(hash, sizeof hash, (const unsigned char *)run_id.at, run_id.size,
-                              NULL, 0);
+    (void) crypto_generichash(hash, sizeof hash, (const unsigned char *)life.at, life.size, NULL,
+                              0);
     (void) sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
     return arena_print(work->arena, "run-ended-%s", hex);
 }
@@ -172,7 +172,7 @@ static bool record_end(const struct work *work, const struct ended_request *requ
 {
     OWNED(buffer) msgpack_sbuffer detail = {0};
     struct audit_event event = {
-        .event_id = end_event_id(work, request->run_id),
+        .event_id = end_event_id(work, request),
         .at = request->end->ended_at ? request->end->ended_at : work->now_ms,
         .kind = TEXT_OF("run_ended"),
         .app_id = request->app_id,
@@ -212,7 +212,16 @@ static bool apply_ended(const struct work *work, const struct ended_request *req
     return app_state_save(work, request->app_id, state, fault);
 }
 
-/* An end of an app that is no more is only recorded. */
+/* What an app wrote is its user's, and no fact for the audit log. */
+static bool encode_audited(const struct run_end *end, msgpack_sbuffer *out, struct fault *fault)
+{
+    struct run_end audited = *end;
+
+    audited.last_lines.count = 0;
+    return message_encode(&run_end_message, &audited, out, fault);
+}
+
+/* An end of an app that is no more is only audited. */
 bool store_ended(const struct work *work, const struct ended_request *request,
                  struct nothing *reply, struct fault *fault)
 {
@@ -224,13 +233,14 @@ bool store_ended(const struct work *work, const struct ended_request *request,
     if (request->status == app_status_running || request->status == app_status_generating)
         return fault_set(fault, FAULT_malformed, "status of an ended run: sleeping, stopped or "
                          "error");
-    if (!message_encode(&run_end_message, request->end, &how, fault) ||
+    if (!encode_audited(request->end, &how, fault) ||
         !app_state_load(work, request->app_id, &found, &state, fault))
         return false;
-    if (found && !put_end(work, request, buffer_text(&how), &is_new, fault))
+    if (found && !run_record_put(work, request, &is_new, fault))
         return false;
-    if (!is_new)
-        return true;
-    return (!found || apply_ended(work, request, &state, fault)) &&
-           record_end(work, request, buffer_text(&how), fault);
+    if (found && !request->is_record &&
+        !(put_end(work, request, buffer_text(&how), fault) &&
+          apply_ended(work, request, &state, fault)))
+        return false;
+    return !is_new || record_end(work, request, buffer_text(&how), fault);
 }

@@ -24,6 +24,10 @@ bool run_load(const struct work *work, struct text run_id, struct text app_id,
 /* Keep a run, in place of what was told of it before; forget the oldest beyond RUNS_KEPT_MAX. */
 bool run_put(const struct work *work, const struct run *run, struct fault *fault);
 
+/* Keep how a run went, once per life of it; forget the oldest beyond RUN_RECORDS_KEPT_MAX. */
+bool run_record_put(const struct work *work, const struct ended_request *request, bool *is_new,
+                    struct fault *fault);
+
 /* When `state` says running, but its latest run is known to have ended: what was told of that. */
 bool run_apply_end(const struct work *work, struct text app_id, struct app_state *state,
                    struct fault *fault);

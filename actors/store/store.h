@@ -18,6 +18,7 @@ enum {
     PAGE_OCTETS_MAX = 8388608,          /* of a list, and of apps that should run */
     KNOWN_OCTETS_MAX = 4194304,         /* of the ids beside them */
     RUNS_KEPT_MAX = 20,                 /* per app */
+    RUN_RECORDS_KEPT_MAX = 100,         /* per app */
     OUTBOX_PAGE_EVENTS_MAX = 100,
     OUTBOX_PAGE_OCTETS_MAX = 1048576,
     FORGET_OPERATIONS_MAX = 100,        /* in one write */

@@ -168,6 +168,19 @@ static void fill_texts(struct arena *arena, const struct field *field, void *at)
     *(struct texts *)at = (struct texts){texts, count};
 }
 
+static void fill_counts(struct arena *arena, const struct field *field, void *at)
+{
+    uint32_t count = (uint32_t)few(0, field->max);
+    struct count_of *counts = arena_take(arena, (count + 1) * sizeof *counts);
+
+    assert_non_null(counts);
+    for (uint32_t i = 0; i < count; i++) {
+        counts[i].name = arena_print(arena, "name-%u-%u", i, (unsigned int)random_below(100));
+        counts[i].count = random_between(0, UINT64_MAX);
+    }
+    *(struct counts *)at = (struct counts){counts, count};
+}
+
 static void fill_field(struct arena *arena, const struct field *field, void *at)
 {
     void *item;
@@ -217,8 +230,10 @@ static void fill_field(struct arena *arena, const struct field *field, void *at)
         *(struct text *)at = random_below(2) ? random_free(arena, OBJECT) : TEXT_OF("\xa3" "abc");
         break;
     case FIELD_COUNTS:
+        fill_counts(arena, field, at);
+        break;
     case FIELD_KINDS:
-        fail_msg("no message has a field of kind %d yet", field->kind);
+        fail_msg("no field is of kind %d", field->kind);
     }
 }
 
