@@ -246,10 +246,13 @@ static void add_last_lines(struct sandbox *self, struct call *call, const struct
 
     if (after < ended->log_after)
         after = ended->log_after;
+    /* Asked for lines after none, the log gives the newest. */
+    uint32_t most = after > 0 ? (uint32_t)(ended->log_until - after) : LOG_LINES_MAX;
     if (app < 0 || ended->log_until <= after ||
-        !app_log_read(app, after, (uint32_t)(ended->log_until - after), call_arena(call), &lines,
-                      &ignored))
+        !app_log_read(app, after, most, call_arena(call), &lines, &ignored))
         return;
+    while (lines.logs.count > 0 && lines.logs.at[lines.logs.count - 1].seq > ended->log_until)
+        lines.logs.count--;
     struct log_line *kept = arena_take(call_arena(call), (lines.logs.count + 1) * sizeof *kept);
     for (uint32_t i = 0; kept && i < lines.logs.count; i++) {
         kept[i] = lines.logs.at[i];

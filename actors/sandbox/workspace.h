@@ -10,6 +10,7 @@
  *                                    an app's uid is remembered
  *       app-{k}/ data-{k}/           /app of one run; /data of a trial
  *       log/                         see app_log.h
+ *       runs/                        see run_notes.h
  *
  * The app sees app-{k} and data only, and can change nothing above them.
  *

@@ -204,7 +204,7 @@ static bool has_ended(void *self_)
 {
     struct expected *self = self_;
 
-    return supervisor_next_ended(self->rig->sandbox.supervisor, &self->ended);
+    return rig_next_ended(self->rig, &self->ended);
 }
 
 static void test_crash_is_reported(void **state)

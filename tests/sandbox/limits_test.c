@@ -133,6 +133,47 @@ static void test_system_calls(void **state)
     assert_true(rig_stop(&rig, "caller"));
 }
 
+static uint64_t refused(const struct hits *hits, const char *name)
+{
+    for (uint32_t i = 0; i < hits->refused_count; i++)
+        if (strcmp(hits->refused[i].name, name) == 0)
+            return hits->refused[i].count;
+    return 0;
+}
+
+static bool has_askers_record(void *ended_)
+{
+    struct ended_run *ended = ended_;
+
+    while (supervisor_next_ended(rig.sandbox.supervisor, ended)) {
+        supervisor_forget_ended(rig.sandbox.supervisor, ended->number);
+        if (strcmp(ended->app_id, "asker") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What was refused is known by name, with how often, after everything of the run is gone. */
+static void test_refusals_are_counted(void **state)
+{
+    struct ended_run ended;
+
+    (void) state;
+    assert_true(rig_start(&rig, "asker", 1, SERVER_SAYING(
+        "(() => { for (let i = 0; i < 1500; i++) try { process.setuid(0); } catch (e) {}"
+        "try { process.setgid(0); } catch (e) { return e.code; } })()")));
+    assert_true(rig_ask(&rig, "asker", "/"));
+    assert_string_equal(body(), "EPERM");
+    assert_true(rig_stop(&rig, "asker"));
+    assert_true(rig_wait(has_askers_record, &ended));
+    assert_true(ended.is_record);
+    assert_int_equal(ended.end.reason, end_reason_stopped);
+    /* The C library has every thread ask, and / was asked twice: by the sandbox too. */
+    assert_int_equal(refused(&ended.hits, "setuid"), 1500 * refused(&ended.hits, "setgid"));
+    assert_true(refused(&ended.hits, "setgid") >= 2);
+    assert_int_equal(refused(&ended.hits, "ptrace"), 0);
+}
+
 /* ---- amounts ---- */
 
 struct waiting { struct ended_run ended; };
@@ -141,7 +182,7 @@ static bool has_ended(void *self_)
 {
     struct waiting *self = self_;
 
-    return supervisor_next_ended(rig.sandbox.supervisor, &self->ended);
+    return rig_next_ended(&rig, &self->ended);
 }
 
 static void test_memory_hog_is_oom(void **state)
@@ -359,6 +400,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_system_calls),
+        cmocka_unit_test(test_refusals_are_counted),
         cmocka_unit_test(test_memory_hog_is_oom),
         cmocka_unit_test(test_heap_hog_is_oom),
         cmocka_unit_test(test_tmp_is_capped),

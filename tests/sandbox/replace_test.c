@@ -68,8 +68,8 @@ static void test_new_version_takes_over(void **state)
     assert_int_equal(rig->state.version, 2);
     /* The trial wrote into its copy: the data saw each version once. */
     assert_true(says(rig, "app", "v2: v1;v2;"));
-    /* versions, data, log and one copy of the code */
-    assert_int_equal(count_copies(rig, "app"), 4);
+    /* versions, data, log, runs and one copy of the code */
+    assert_int_equal(count_copies(rig, "app"), 5);
 }
 
 static void test_bad_version_leaves_the_old_alone(void **state)
@@ -87,7 +87,7 @@ static void test_bad_version_leaves_the_old_alone(void **state)
     assert_true(rig_get(rig, "app"));
     assert_int_equal(rig->state.started_at, started_at);
     assert_int_equal(rig->state.version, 1);
-    assert_int_equal(count_copies(rig, "app"), 4);
+    assert_int_equal(count_copies(rig, "app"), 5);
 }
 
 /* Version 2 passes its trial and breaks on the real data. */
@@ -111,7 +111,7 @@ static void test_old_version_comes_back(void **state)
     assert_true(rig_get(rig, "app"));
     assert_int_equal(rig->state.version, 1);
     assert_true(text_is(rig->state.run_id, run_id));
-    assert_false(supervisor_next_ended(rig->sandbox.supervisor, &ended));
+    assert_false(rig_next_ended(rig, &ended));
 }
 
 /* The old one cannot come back either: its run is reported as ended. */
@@ -127,14 +127,14 @@ static void test_neither_comes_back(void **state)
         "if (fs.existsSync('/data/mark')) { fs.writeFileSync('/data/ruined', '');"
         "process.exit(9); }")));
     assert_int_equal(rig->fault.kind, FAULT_start_failed);
-    assert_true(supervisor_next_ended(rig->sandbox.supervisor, &ended));
+    assert_true(rig_next_ended(rig, &ended));
     assert_string_equal(ended.run_id, "run-1");
     assert_int_equal(ended.status, app_status_error);
     assert_false(rig_socket_is_there(rig, "app"));
     assert_int_equal(rig_count_processes(rig), 0);
 }
 
-/* While version 2 is tried out: versions, data, log, the old copy, and the two of the trial. */
+/* While version 2 is tried out: versions, data, log, runs, the old copy, and the two of the trial. */
 static void *take_version_away(void *rig_)
 {
     struct rig *rig = rig_;
@@ -143,7 +143,7 @@ static void *take_version_away(void *rig_)
     (void) snprintf(app, sizeof app, "%s/runtime/apps/app", rig->data);
     (void) snprintf(version, sizeof version, "%s/versions/2", app);
     (void) snprintf(away, sizeof away, "%s/versions/22", app);
-    for (int i = 0; i < RIG_WAIT_MS && rig_count_entries(app) < 6; i++)
+    for (int i = 0; i < RIG_WAIT_MS && rig_count_entries(app) < 7; i++)
         (void) poll(NULL, 0, 1);
     (void) rename(version, away);
     return NULL;
@@ -167,7 +167,7 @@ static void test_old_version_stays_until_the_new_code_is_there(void **state)
     assert_true(says(rig, "app", "v1: v1;"));
     assert_true(rig_get(rig, "app"));
     assert_int_equal(rig->state.started_at, started_at);
-    assert_int_equal(count_copies(rig, "app"), 4);
+    assert_int_equal(count_copies(rig, "app"), 5);
 }
 
 struct asker { struct rig *rig; atomic_bool stop; unsigned asked, failed; };

@@ -209,6 +209,16 @@ bool rig_wait(bool (*is_true)(void *self), void *self)
     return true;
 }
 
+bool rig_next_ended(struct rig *rig, struct ended_run *out)
+{
+    while (supervisor_next_ended(rig->sandbox.supervisor, out)) {
+        if (!out->is_record)
+            return true;
+        supervisor_forget_ended(rig->sandbox.supervisor, out->number);
+    }
+    return false;
+}
+
 unsigned rig_count_entries(const char *path)
 {
     DIR *dir = opendir(path);

@@ -53,6 +53,9 @@ const char *rig_failure_log(struct rig *rig);
 /* Poll a condition until it is true or RIG_WAIT_MS is over. */
 bool rig_wait(bool (*is_true)(void *self), void *self);
 
+/* The next end that changes what the app is; those that are only for the record are passed over. */
+bool rig_next_ended(struct rig *rig, struct ended_run *out);
+
 /* Counts of what must not be left behind. */
 unsigned rig_count_entries(const char *path);
 bool rig_fds_are(unsigned count);              /* waits: other threads open some for a moment */

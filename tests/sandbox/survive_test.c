@@ -127,6 +127,20 @@ static bool no_processes(void *rig)
     return rig_count_processes(rig) == 0;
 }
 
+static unsigned count_lost(struct rig *rig)
+{
+    struct ended_run ended;
+    unsigned lost = 0;
+
+    while (supervisor_next_ended(rig->sandbox.supervisor, &ended)) {
+        lost += ended.is_record && ended.end.reason == end_reason_host_lost &&
+                ended.end.started_at > 0 && ended.end.ended_at >= ended.end.started_at &&
+                *ended.note != '\0' && ended.version == 1;
+        supervisor_forget_ended(rig->sandbox.supervisor, ended.number);
+    }
+    return lost;
+}
+
 static void test_cages_die_with_a_killed_sandbox(void **state)
 {
     static struct rig rig;
@@ -143,12 +157,13 @@ static void test_cages_die_with_a_killed_sandbox(void **state)
     assert_true(rig_socket_is_there(&rig, "one"));      /* what only the next start can remove */
 
     rig_open(&rig);
+    assert_int_equal(count_lost(&rig), 2);              /* for the records: nobody saw them end */
     assert_int_equal(rig_count_cgroups(&rig), 0);
     assert_false(rig_socket_is_there(&rig, "one"));
     assert_false(rig_socket_is_there(&rig, "two"));
     assert_true(sweeper_wait_clean(rig.sandbox.sweeper, clock_now_ms() + RIG_WAIT_MS));
     (void) snprintf(path, sizeof path, "%s/runtime/apps/one", rig.data);
-    assert_int_equal(rig_count_entries(path), 3);       /* versions, data, log */
+    assert_int_equal(rig_count_entries(path), 4);       /* versions, data, log, runs */
     assert_true(rig_start(&rig, "one", 1, SERVER_SAYING("require('fs').readFileSync('/data/n')")));
     assert_true(rig_ask(&rig, "one", "/"));
     assert_non_null(strstr(rig.answer, "\r\n\r\n+"));    /* data was kept */

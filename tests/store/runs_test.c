@@ -131,10 +131,79 @@ static void old_runs_are_forgotten(void **state)
                     RUNS_KEPT_MAX + 1);
 }
 
+/* Every life of a run is a record, also of one that came back under its id. */
+static void every_run_has_a_record(void **state)
+{
+    struct room *room = *state;
+    struct log_line last = {.seq = 7, .at = 1760108400000, .stream = TEXT_OF("stderr"),
+                            .line = TEXT_OF("it said so")};
+    const struct count_of calls[] = {{TEXT_OF("ptrace"), 3}};
+    const struct run_hits hits = {.cpu_throttled_ms = 12, .syscalls_refused = {calls, 1}};
+    struct run_end lost = {.reason = end_reason_host_lost, .started_at = 1000, .ended_at = 2000};
+    struct run_end stopped = {.reason = end_reason_stopped, .started_at = 3000, .ended_at = 4000,
+                              .hits = &hits, .last_lines = {&last, 1}};
+    struct runs_request request = {.app_id = TEXT_OF("app-1"), .limit = 20};
+    struct runs_reply reply;
+    struct nothing nothing;
+
+    make_running(&room->call, "app-1", "run-1");
+    struct ended_request ended = ended_of("run-1", "app-1", &lost);
+    ended.is_record = true;
+    ended.version = 1;
+    ended.node = TEXT_OF("local");
+    ended.level = TEXT_OF("bwrap");
+    ask_well(&room->call, "ended", &ended, &nothing);
+    ask_well(&room->call, "ended", &ended, &nothing);
+    assert_int_equal(get_app(&room->call, "app-1").status, app_status_running);
+    ended.end = &stopped;
+    ask_well(&room->call, "ended", &ended, &nothing);
+    assert_int_equal(get_app(&room->call, "app-1").status, app_status_running);
+
+    ask_well(&room->call, "runs", &request, &reply);
+    assert_int_equal(reply.runs.count, 3);
+    assert_null(reply.runs.at[0].end);                  /* it runs */
+    must_be(reply.runs.at[1].run_id, "run-1");
+    assert_int_equal(reply.runs.at[1].started_at, 3000);
+    must_be(reply.runs.at[1].level, "bwrap");
+    assert_int_equal(reply.runs.at[1].end->hits->syscalls_refused.at[0].count, 3);
+    must_be(reply.runs.at[1].end->last_lines.at[0].line, "it said so");
+    assert_int_equal(reply.runs.at[2].end->reason, end_reason_host_lost);
+    /* What the app wrote is in the record, not in the audit log. */
+    assert_int_equal(query_count(&room->fixture, "SELECT count(*) FROM outbox WHERE "
+                                 "instr(event, CAST('it said so' AS BLOB))"), 0);
+    assert_int_equal(query_count(&room->fixture, "SELECT count(*) FROM outbox WHERE "
+                                 "instr(event, CAST('ptrace' AS BLOB))"), 1);
+}
+
+static void records_are_bounded_and_the_owners(void **state)
+{
+    struct room *room = *state;
+    struct run_end end = {.reason = end_reason_exit};
+    struct runs_request request = {.app_id = TEXT_OF("app-1"), .limit = 100};
+    struct runs_reply reply;
+    struct nothing nothing;
+
+    make_running(&room->call, "app-1", "run-1");
+    for (int i = 1; i <= RUN_RECORDS_KEPT_MAX + 5; i++) {
+        end.started_at = i;
+        struct ended_request ended = ended_of("run-0", "app-1", &end);
+        ask_well(&room->call, "ended", &ended, &nothing);
+    }
+    assert_int_equal(query_count(&room->fixture, "SELECT count(*) FROM run_records"),
+                     RUN_RECORDS_KEPT_MAX);
+    assert_int_equal(query_count(&room->fixture, "SELECT min(started_at) FROM run_records"), 6);
+    ask_well(&room->call, "runs", &request, &reply);
+    assert_int_equal(reply.runs.count, RUN_RECORDS_KEPT_MAX + 1);
+    request.app_id = TEXT_OF("app-2");
+    ask_badly(&room->call, "runs", &request, &reply, FAULT_app_not_found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROOM_TEST(a_crash_stops_what_should_run),
+        ROOM_TEST(every_run_has_a_record),
+        ROOM_TEST(records_are_bounded_and_the_owners),
         ROOM_TEST(a_sleeping_app_keeps_its_address),
         ROOM_TEST(an_end_before_its_run_is_remembered),
         ROOM_TEST(a_stop_that_an_operation_asked_for_is_its_own_affair),
