@@ -100,7 +100,7 @@ PROGRAMS = {
         "host_tmp": NOT_THERE,
         "shell": NOT_THERE,
         "old_root": NOT_THERE,
-        "root": "got app,data,dev,etc,isekai,proc,tmp,usr",
+        "root": "got app,data,dev,etc,isekai,(node_modules,)?proc,tmp,usr",
         "sys": NOT_THERE,
         "cgroups": NOT_THERE,
     }),
@@ -298,6 +298,9 @@ PROGRAMS = {
         "far_away": "refused EFBIG",
         "appended": "refused EFBIG",
     }),
+    "disk_fill": Program({}, config={"diskMb": 32}, asks={"/fill": 200}, ends="signal"),
+    "nameless_files": Program({}, config={"diskMb": 32}, asks={"/fill": 200}, ends="signal"),
+    "many_files": Program({}, config={"maxFiles": 1000}, asks={"/fill": 200}, ends="signal"),
     "log_flood": Program({"flood": "got", "one_line": "got", "forged": "got"}, after="log_is_bounded"),
     "descriptors": Program({
         "of_others": "got ",
@@ -353,11 +356,10 @@ PROGRAMS = {
         "fifo_like": "got",
     }),
     "deep_directories": Program({
-        "deep": "got",
         "wide": "got",
         "round": "got true",
         "into_itself": "refused EINVAL",
-    }),
+    }, asks={"/deep": 200}, ends="signal"),
     "spoofed_title": Program({
         "title": "got isekai-gateway",
         "newline": "got",
@@ -386,6 +388,7 @@ PROGRAMS = {
         "over_init": READ_ONLY,
         "over_node": "refused (EROFS|EACCES|ETXTBSY)",
         "over_library": READ_ONLY,
+        "over_modules": READ_ONLY,
         "second_init": "got 70|" + NOT_ALLOWED,
     }),
     "children": Program({

@@ -11,6 +11,7 @@ require('./attempts.js')({
   over_init: () => fs.copyFileSync(process.execPath, '/isekai/init'),
   over_node: () => fs.writeFileSync(process.execPath, 'x'),
   over_library: () => fs.appendFileSync('/usr/lib/x86_64-linux-gnu/' + library, 'x'),
+  over_modules: () => fs.writeFileSync('/node_modules/x.js', 'x'),
   second_init: () => {
     const done = spawnSync('/isekai/init', ['9000', '1', '1', '1', '1', '1', process.execPath]);
     if (done.error) throw done.error;
