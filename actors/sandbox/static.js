@@ -1,4 +1,7 @@
-/* static.js - serves the files of an app that has no code of its own; runs inside the cage. */
+/* static.js - serves the files of an app that has no code of its own; runs inside the cage.
+ *
+ * What its pages ask for below /node_modules/ and the app does not have, the host's modules may.
+ */
 'use strict';
 
 const fs = require('fs');
@@ -6,6 +9,7 @@ const http = require('http');
 const path = require('path');
 
 const root = fs.realpathSync(process.cwd());
+const modules = '/node_modules/';
 const types = {
     '.css': 'text/css; charset=utf-8', '.csv': 'text/csv; charset=utf-8', '.gif': 'image/gif',
     '.html': 'text/html; charset=utf-8', '.ico': 'image/x-icon', '.jpeg': 'image/jpeg',
@@ -21,22 +25,27 @@ function refuse(response, status, text) {
     response.end(text + '\n');
 }
 
-/* The file behind a request's path, or null when it would lie outside. */
+/* The files that may be behind a request's path, best first; none when it would lie outside. */
 function locate(target) {
     let name;
     try {
         name = decodeURIComponent(target.split('?')[0].split('#')[0]);
     } catch (error) {
-        return null;
+        return [];
     }
     if (name.includes('\0') || name.includes('\\'))
-        return null;
+        return [];
     const file = path.join(root, name.endsWith('/') ? name + 'index.html' : name);
-    return file.startsWith(root + path.sep) ? file : null;
+    if (!file.startsWith(root + path.sep))
+        return [];
+    const inside = file.slice(root.length);
+    return inside.startsWith(modules) ? [file, inside] : [file];
 }
 
-function send(request, response, file) {
+function send(request, response, [file, ...others]) {
     fs.stat(file, (missing, about) => {
+        if (missing && others.length > 0)
+            return send(request, response, others);
         if (missing)
             return refuse(response, 404, 'Not found');
         if (about.isDirectory()) {
@@ -59,6 +68,6 @@ http.createServer((request, response) => {
         response.setHeader('Allow', 'GET, HEAD');
         return refuse(response, 405, 'Only GET and HEAD');
     }
-    const file = locate(request.url);
-    return file ? send(request, response, file) : refuse(response, 400, 'Bad path');
+    const files = locate(request.url);
+    return files.length > 0 ? send(request, response, files) : refuse(response, 400, 'Bad path');
 }).listen(Number(process.env.PORT));

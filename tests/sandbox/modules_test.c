@@ -110,6 +110,36 @@ static void test_what_is_not_there_is_refused(void **state)
     assert_true(rig_start_files(&rig, "asks", 1, (struct files){files, 2}, NULL));
 }
 
+static const struct { const char *path, *answer; } pages[] = {
+    {"/", "page"},
+    {"/node_modules/preact/dist/preact.umd.js?x", "Component"},
+    {"/node_modules/@picocss/pico/css/pico.min.css", "text/css"},
+    {"/node_modules/ws/index.js", "own"},
+    {"/node_modules/nothing.js", "HTTP/1.1 404"},
+    {"/node_modules/../isekai/static.js", "HTTP/1.1 404"},
+    {"/node_modules/%2e%2e/isekai/static.js", "HTTP/1.1 404"},
+    {"/node_modules/../../isekai/static.js", "HTTP/1.1 400"},
+    {"//node_modules/preact/package.json", "preact"},
+    {"/preact/package.json", "HTTP/1.1 404"},
+    {"/isekai/static.js", "HTTP/1.1 404"},
+};
+
+static void test_pages_without_code_have_them_too(void **state)
+{
+    const struct file files[] = {
+        {.path = TEXT_OF("index.html"), .content = TEXT_OF("page")},
+        {.path = TEXT_OF("node_modules/ws/index.js"), .content = TEXT_OF("own")},
+    };
+
+    (void) state;
+    assert_true(rig_start_files(&rig, "page", 1, (struct files){files, 2}, NULL));
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        assert_true(rig_ask(&rig, "page", pages[i].path));
+        if (!strstr(rig.answer, pages[i].answer))
+            fail_msg("%s: %.200s", pages[i].path, rig.answer);
+    }
+}
+
 /* ---- the copy ---- */
 
 static ino_t inode(const char *path)
@@ -175,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_none_can_be_changed),
         cmocka_unit_test(test_an_apps_own_copy_wins),
         cmocka_unit_test(test_what_is_not_there_is_refused),
+        cmocka_unit_test(test_pages_without_code_have_them_too),
         cmocka_unit_test(test_a_second_start_copies_nothing),
         cmocka_unit_test(test_another_content_replaces_the_old),
         cmocka_unit_test(test_a_place_without_modules_is_refused),
