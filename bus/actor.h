@@ -24,6 +24,8 @@
 
 struct call;
 
+enum { ACTOR_COUNTERS_MAX = 64 };
+
 typedef bool handler(struct call *call, const void *request, void *reply, struct fault *fault);
 
 struct actor_method { const struct method *method; handler *handle; };
@@ -43,6 +45,9 @@ struct actor {
     uint32_t tick_deadline_ms;      /* how long one tick may take; 0: tick_ms */
     /* Called for ping on the socket thread: must not block. False: *level says what is wrong. */
     bool (*healthy)(void *self, char level[200]);
+    /* What it counts beside calls, for isekai.stats: at most ACTOR_COUNTERS_MAX, names static or in
+     * the arena; returns how many. On the loop's thread. NULL: nothing. */
+    uint32_t (*counters)(void *self, struct arena *arena, struct count_of *out);
     /* Called once on the control thread when registered with a broker. */
     void (*started)(struct call *call, void *self);
     /* Called once on the control thread, after the drain, before actor_run() returns. */

@@ -69,9 +69,10 @@ static bool stats(struct call *call, const void *request, void *reply_, struct f
     struct stats_reply *reply = reply_;
     struct method_stats *rows = arena_take(call->arena, (actor->method_count + 1) * sizeof *rows);
     struct lane_stats *lanes = arena_take(call->arena, LANES * sizeof *lanes);
+    struct count_of *counters = arena_take(call->arena, ACTOR_COUNTERS_MAX * sizeof *counters);
 
     (void)request;
-    if (!rows || !lanes)
+    if (!rows || !lanes || !counters)
         return fault_set(fault, FAULT_internal, "no memory");
     for (size_t i = 0; i < actor->method_count; i++) {
         rows[i].name = text_from(actor->methods[i].method->name);
@@ -85,6 +86,9 @@ static bool stats(struct call *call, const void *request, void *reply_, struct f
     reply->methods.count = (uint32_t)actor->method_count;
     reply->lanes.at = lanes;
     reply->lanes.count = fill_lanes(loop, lanes);
+    reply->counters.at = counters;
+    reply->counters.count = actor->counters ? actor->counters(actor->self, call->arena, counters)
+                                            : 0;
     return true;
 }
 

@@ -4,18 +4,40 @@
 #include <stdio.h>
 #include <string.h>
 
-void hits_set_refused(struct hits *self, const char *name, uint64_t count)
+/* NULL: as many names as there may be are there. */
+static struct refused_call *call_of(struct hits *self, const char *name)
 {
     uint32_t at = 0;
 
     while (at < self->refused_count && strcmp(self->refused[at].name, name) != 0)
         at++;
     if (at == REFUSED_CALLS_MAX)
-        return;
-    if (at == self->refused_count)
-        self->refused_count++;
-    (void) snprintf(self->refused[at].name, sizeof self->refused[at].name, "%s", name);
-    self->refused[at].count = count;
+        return NULL;
+    if (at == self->refused_count) {
+        self->refused[self->refused_count++] = (struct refused_call){.count = 0};
+        (void) snprintf(self->refused[at].name, sizeof self->refused[at].name, "%s", name);
+    }
+    return &self->refused[at];
+}
+
+void hits_set_refused(struct hits *self, const char *name, uint64_t count)
+{
+    struct refused_call *call = call_of(self, name);
+
+    if (call)
+        call->count = count;
+}
+
+void hits_add(struct hits *self, const struct hits *more)
+{
+    self->cpu_throttled_ms += more->cpu_throttled_ms;
+    self->pids_refused += more->pids_refused;
+    self->log_octets_dropped += more->log_octets_dropped;
+    for (uint32_t i = 0; i < more->refused_count; i++) {
+        struct refused_call *call = call_of(self, more->refused[i].name);
+        if (call)
+            call->count += more->refused[i].count;
+    }
 }
 
 const struct run_hits *hits_say(const struct hits *self, struct hits_words *words)

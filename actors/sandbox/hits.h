@@ -22,6 +22,9 @@ struct hits {
 /* That call has been refused so often by now. */
 void hits_set_refused(struct hits *self, const char *name, uint64_t count);
 
+/* Sums; names beyond REFUSED_CALLS_MAX are left out. */
+void hits_add(struct hits *self, const struct hits *more);
+
 /* In the contract's words, valid as long as both arguments. */
 struct hits_words { struct run_hits said; struct count_of calls[REFUSED_CALLS_MAX]; };
 const struct run_hits *hits_say(const struct hits *self, struct hits_words *words);

@@ -64,6 +64,7 @@ static bool serve(const struct sandbox_options *options, struct fault *fault)
         .tick = sandbox_tick,
         .tick_ms = TICK_MS,
         .healthy = sandbox_healthy,
+        .counters = sandbox_counters,
     };
 
     if (!sandbox_open(&sandbox, options, fault))

@@ -74,3 +74,10 @@ bool sandbox_healthy(void *self_, char level[200])
     (void) memcpy(level, self->level, sizeof self->level);
     return supervisor_is_well(self->supervisor);
 }
+
+uint32_t sandbox_counters(void *self_, struct arena *arena, struct count_of *out)
+{
+    struct sandbox *self = self_;
+
+    return supervisor_counters(self->supervisor, arena, out);
+}

@@ -238,6 +238,8 @@ static void finish(struct supervisor *self, struct cage *cage, const struct verd
     app_log_say(&cage->hosted->log, "version %" PRIu64 " %s", cage->plan.version,
                 reason_in_words(verdict));
     remember_last(cage, verdict);
+    if (cage->plan.role == RUN_SERVES)
+        counters_add(self, verdict);
     report_end(self, cage, verdict);
     if (verdict->is_our_failure) {
         pthread_mutex_lock(&self->lock);

@@ -78,6 +78,7 @@ bool sandbox_describe(struct sandbox *self, const struct run_view *view, struct 
 extern const struct actor_method sandbox_methods[];
 extern const size_t sandbox_method_count;
 bool sandbox_healthy(void *self, char level[200]);
+uint32_t sandbox_counters(void *self, struct arena *arena, struct count_of *out);
 /* Starts what the store says should run, removes what it does not know, reports ended runs. */
 void sandbox_started(struct call *call, void *self);
 void sandbox_tick(struct call *call, void *self);

@@ -140,6 +140,9 @@ void supervisor_forget_ended(struct supervisor *self, uint64_t number);
 /* Report an end that the supervisor did not see: a run that could not be brought back. */
 void supervisor_report(struct supervisor *self, const struct ended_run *ended);
 
+/* How runs have ended since the start, and what was refused to them; names in the arena. */
+uint32_t supervisor_counters(struct supervisor *self, struct arena *arena, struct count_of *out);
+
 /* False once a cage could not be built and until one could again. */
 bool supervisor_is_well(struct supervisor *self);
 

@@ -14,6 +14,8 @@
 #include "actors/sandbox/probe.h"
 #include "actors/sandbox/supervisor.h"
 
+enum { END_REASONS = 16 };          /* room for every row of end_reason */
+
 enum request_kind {
     REQUEST_BEGIN, REQUEST_END, REQUEST_CLOSE_DOOR, REQUEST_ABANDON, REQUEST_GET, REQUEST_LIST
 };
@@ -100,6 +102,8 @@ struct supervisor {
     bool ending;                    /* supervisor_free() was called */
     bool ended;
     bool is_well;
+    uint64_t ended_by[END_REASONS];
+    struct hits hits;               /* of all runs that ended */
 };
 
 /* supervisor.c */
@@ -120,6 +124,9 @@ void run_end_asked(struct supervisor *self, struct request *request);
 void run_stop(struct supervisor *self, struct cage *cage, enum end_reason reason);
 void run_move(struct supervisor *self, struct cage *cage, enum cage_event event);
 struct cage *run_of(struct supervisor *self, const char *app_id, enum run_role role);
+
+/* counters.c */
+void counters_add(struct supervisor *self, const struct verdict *verdict);
 
 /* run_gone.c */
 void run_note_beginning(struct supervisor *self, const struct cage *cage);

@@ -1,5 +1,6 @@
 """How runs end, and what is kept of each: GET /api/apps/{appId}/runs."""
 import os
+import re
 import signal
 import unittest
 
@@ -69,6 +70,19 @@ class Runs(unittest.TestCase):
         self.execute("ends", "throw new Error('never');", expect=422)
         third = self.ended("ends", 3)[0]
         self.assertEqual(third["end"]["reason"], "start_failed")
+
+    def test_metrics_count_ends(self):
+        self.execute("counted", SERVER % 1)
+        self.ask("counted", "/")
+        self.ask("counted", "/crash")
+        self.ended("counted", 1)
+        page = self.product.http("GET", "/metrics").body.decode()
+        counted = {(m[1], m[2]): int(m[3]) for m in re.finditer(
+            r'^isekai_sandbox_(\w+)_total\{instance="\w+",kind="(\w+)"\} (\d+)$', page, re.M)}
+        self.assertGreaterEqual(counted["runs_ended", "exit"], 1)
+        self.assertEqual(counted["runs_ended", "host_lost"], 0)
+        self.assertGreater(counted["syscalls_refused", "setuid"], 0)
+        self.assertIn(("hits", "pids_refused"), counted)
 
     def test_a_lost_host_is_told(self):
         self.execute("lost", SERVER % 1)
