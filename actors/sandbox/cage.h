@@ -29,7 +29,8 @@ enum {
 struct cage_spec {
     const struct cage_host *host;
     const char *app_path, *data_path;   /* on the host; /app and /data in the cage */
-    const struct entry *entry;
+    const struct entry *entry;          /* NULL: a warm cage, which is told later; its port is 0,
+                                         * and `listener` what it is told over */
     const struct limits *limits;
     uint16_t port;
     uid_t uid;                          /* 0: stay who we are */

@@ -16,16 +16,19 @@
 
 enum { PIECE_OCTETS = 65536 };
 
-/* ---- the static server is part of this program ---- */
+/* ---- the scripts that run in cages are part of this program ---- */
 
-extern const char static_js_begin[], static_js_end[];
-__asm__(".pushsection .rodata\n"
-        ".global static_js_begin, static_js_end\n"
-        "static_js_begin:\n"
-        ".incbin \"" ISEKAI_STATIC_JS "\"\n"
-        "static_js_end:\n"
-        ".byte 0\n"
-        ".popsection\n");
+#define SCRIPT(name, path)                              \
+    extern const char name##_begin[], name##_end[];     \
+    __asm__(".pushsection .rodata\n"                    \
+            ".global " #name "_begin, " #name "_end\n"  \
+            #name "_begin:\n"                           \
+            ".incbin \"" path "\"\n"                    \
+            #name "_end:\n"                             \
+            ".byte 0\n"                                 \
+            ".popsection\n");
+SCRIPT(static_js, ISEKAI_STATIC_JS)
+SCRIPT(warm_js, ISEKAI_WARM_JS)
 
 /* ---- finding programs ---- */
 
@@ -184,6 +187,7 @@ static bool write_files(const char *path, const char *init, struct fault *fault)
             return false;
     return put(programs, "static.js", static_js_begin, (size_t)(static_js_end - static_js_begin),
                fault) &&
+           put(programs, "warm.js", warm_js_begin, (size_t)(warm_js_end - warm_js_begin), fault) &&
            copy_program(programs, "init", init, fault);
 }
 

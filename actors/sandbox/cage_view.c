@@ -74,6 +74,11 @@ static void add_environment(struct cage_arguments *out, const struct cage_spec *
     add(out, "--setenv");
     add(out, "PORT");
     add(out, "%u", spec->port);
+    if (spec->entry)
+        return;
+    add(out, "--setenv");
+    add(out, "NODE_OPTIONS");
+    add(out, "--require=/isekai/warm.js");
 }
 
 static void add_bind(struct cage_arguments *out, const char *verb, const char *from,
@@ -134,7 +139,7 @@ static void add_files(struct cage_arguments *out, const struct cage_spec *spec)
     add_bind(out, "--bind", spec->app_path, "/app");
     add_bind(out, "--bind", spec->data_path, "/data");
     add(out, "--chdir");
-    add(out, "/app");
+    add(out, "%s", spec->entry ? "/app" : "/isekai");      /* node notes what is where it begins */
     add(out, "--remount-ro");
     add(out, "/dev");
     add(out, "--remount-ro");
@@ -151,6 +156,7 @@ static void add_program(struct cage_arguments *out, const struct cage_spec *spec
 {
     const struct limits *limits = spec->limits;
     bool has_cgroup = spec->group->of && spec->group->of->kind != CGROUP_NONE;
+    char entry[ENTRY_IN_CAGE_SIZE];
 
     add(out, "--");
     add(out, "/isekai/init");
@@ -162,8 +168,8 @@ static void add_program(struct cage_arguments *out, const struct cage_spec *spec
     add(out, "%" PRIu64, has_cgroup ? 0 : limits->memory_mb);
     add(out, "%s", spec->host->caged_node);
     add(out, "--max-old-space-size=%" PRIu64, heap_mb(limits->memory_mb));
-    add(out, "%s%s", spec->entry->is_static ? "/isekai/static.js" : "/app/",
-        spec->entry->is_static ? "" : spec->entry->path);
+    entry_in_cage(spec->entry, entry);
+    add(out, "%s", entry);
 }
 
 bool cage_arguments(const struct cage_spec *spec, struct cage_arguments *out, struct fault *fault)

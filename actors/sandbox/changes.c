@@ -59,10 +59,35 @@ static bool put_files(struct change *change, const struct start_request *request
 static bool copy_code(struct change *change, struct run_plan *plan, struct fault *fault)
 {
     if (workspace_copy_version(&change->sandbox->workspace, change->app, plan->version, plan->uid,
-                               plan->app_copy, fault))
+                               plan->warm, plan->app_copy, fault))
         return true;
     plan->app_copy[0] = '\0';
     return false;
+}
+
+/* The code for one run, in a warm cage if there is one. */
+static bool prepare(struct change *change, struct run_plan *plan, struct fault *fault)
+{
+    (void) supervisor_take_warm(change->sandbox->supervisor, plan);
+    if (copy_code(change, plan, fault))
+        return true;
+    supervisor_drop_warm(change->sandbox->supervisor, plan->warm);
+    return false;
+}
+
+/* No run uses the app's data now: a warm cage gets them. If they cannot be given to it, the run
+ * gets a cage of its own, with code of the app's own uid. */
+static bool settle_data(struct change *change, struct run_plan *plan, struct fault *fault)
+{
+    struct workspace *workspace = &change->sandbox->workspace;
+
+    if (!plan->warm || workspace_give_data(workspace, change->app, plan->warm, fault))
+        return true;
+    supervisor_drop_warm(change->sandbox->supervisor, plan->warm);
+    plan->warm = 0;
+    return workspace_discard(workspace, change->app, plan->app_copy, fault) &&
+           workspace_data(workspace, change->app, &plan->uid, fault) &&
+           copy_code(change, plan, fault);
 }
 
 /* Begin a run of the copied code; the copies go with it, however it ends. */
@@ -92,17 +117,21 @@ static bool begin(struct change *change, struct run_plan *plan, struct fault *fa
 
 static bool try_out(struct change *change, struct fault *fault)
 {
+    struct workspace *workspace = &change->sandbox->workspace;
     struct run_plan trial = change->plan;
     struct fault ignored;
 
     trial.role = RUN_TRIAL;
-    if (!workspace_copy_data(&change->sandbox->workspace, change->app, trial.uid, trial.data_copy,
-                             fault))
+    if (!prepare(change, &trial, fault))
         return false;
-    bool answered = copy_code(change, &trial, fault) && begin(change, &trial, fault);
-    if (!answered && !*trial.app_copy)      /* the supervisor never heard of it */
-        (void) workspace_discard(&change->sandbox->workspace, change->app, trial.data_copy,
-                                 &ignored);
+    trial.lent_uid = trial.warm ? trial.uid : 0;
+    if (!workspace_copy_data(workspace, change->app, trial.uid, trial.warm, trial.data_copy,
+                             fault)) {
+        supervisor_drop_warm(change->sandbox->supervisor, trial.warm);
+        (void) workspace_discard(workspace, change->app, trial.app_copy, &ignored);
+        return false;
+    }
+    bool answered = begin(change, &trial, fault);
     return supervisor_end(change->sandbox->supervisor, trial.app_id, RUN_TRIAL,
                           /* keep_door= */ true, NULL, NULL, answered ? fault : &ignored) &&
            answered;
@@ -117,9 +146,11 @@ static void bring_back(struct change *change, struct run_plan *old)
 
     old->deadline_ms = clock_now_ms() + (int64_t)old->limits.start_timeout_ms;
     old->keep_door = false;
+    old->warm = 0;
     *old->data_copy = '\0';
     change->failure = &ignored_failure;
     bool came_back = !claims_is_wanted(sandbox->claims, change->claim) &&
+                     workspace_data(&sandbox->workspace, change->app, &old->uid, &why) &&
                      copy_code(change, old, &why) && begin(change, old, &why);
     change->failure = told;
     if (came_back)
@@ -143,16 +174,17 @@ static bool replace(struct change *change, struct fault *fault)
     struct run_end ended;
     struct fault ignored;
 
-    if (!try_out(change, fault) || !copy_code(change, &change->plan, fault))
+    if (!try_out(change, fault) || !prepare(change, &change->plan, fault))
         return false;
     if (!supervisor_end(supervisor, change->plan.app_id, RUN_SERVES, /* keep_door= */ true, &ended,
                         &old, fault)) {
+        supervisor_drop_warm(supervisor, change->plan.warm);
         (void) workspace_discard(&change->sandbox->workspace, change->app, change->plan.app_copy,
                                  &ignored);
         return false;
     }
     change->plan.keep_door = true;
-    if (begin(change, &change->plan, fault))
+    if (settle_data(change, &change->plan, fault) && begin(change, &change->plan, fault))
         return true;
     if (*old.app_id)
         bring_back(change, &old);
@@ -166,7 +198,8 @@ static bool start_fresh(struct change *change, struct fault *fault)
     /* A run that is just ending by itself has to be gone first. */
     return supervisor_end(change->sandbox->supervisor, change->plan.app_id, RUN_SERVES,
                           /* keep_door= */ false, NULL, NULL, fault) &&
-           copy_code(change, &change->plan, fault) && begin(change, &change->plan, fault);
+           prepare(change, &change->plan, fault) && settle_data(change, &change->plan, fault) &&
+           begin(change, &change->plan, fault);
 }
 
 static bool answer_start(struct change *change, struct run_state *out, struct fault *fault)

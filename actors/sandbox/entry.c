@@ -81,3 +81,11 @@ bool entry_find(struct files files, struct text wish, struct entry *out, struct 
            fault_set(fault, FAULT_start_failed, "there is nothing to run: no server.js, index.js, "
                      "app.js or index.html, and package.json names none");
 }
+
+void entry_in_cage(const struct entry *entry, char out[ENTRY_IN_CAGE_SIZE])
+{
+    if (entry && entry->is_static)
+        (void) snprintf(out, ENTRY_IN_CAGE_SIZE, "/isekai/static.js");
+    else
+        (void) snprintf(out, ENTRY_IN_CAGE_SIZE, "/app/%s", entry ? entry->path : "server.js");
+}

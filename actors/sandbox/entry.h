@@ -11,7 +11,7 @@
 
 #include "schemas/message.h"
 
-enum { ENTRY_SIZE = 4 * FILE_PATH_CHARACTERS_MAX + 1 };
+enum { ENTRY_SIZE = 4 * FILE_PATH_CHARACTERS_MAX + 1, ENTRY_IN_CAGE_SIZE = ENTRY_SIZE + 32 };
 
 struct entry {
     bool is_static;             /* path is empty: serve the files as they are */
@@ -20,5 +20,8 @@ struct entry {
 
 /* `wish` is config.entry; absent: none. */
 bool entry_find(struct files files, struct text wish, struct entry *out, struct fault *fault);
+
+/* Where it lies in the cage. NULL, not known yet: what most apps have. */
+void entry_in_cage(const struct entry *entry, char out[ENTRY_IN_CAGE_SIZE]);
 
 #endif

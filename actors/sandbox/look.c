@@ -100,6 +100,7 @@ bool sandbox_list(struct sandbox *self, struct arena *arena, struct run_list *ou
             return false;
     out->runs.at = runs;
     out->runs.count = (uint32_t)count;
+    out->warm = supervisor_count_warm(self->supervisor);
     return true;
 }
 

@@ -74,7 +74,8 @@ static bool prepare(struct sandbox *self, const struct desired_app *app, struct 
 
     return dir >= 0 && workspace_put_version(workspace, dir, plan->version, app->files, fault) &&
            workspace_data(workspace, dir, &plan->uid, fault) &&
-           workspace_copy_version(workspace, dir, plan->version, plan->uid, plan->app_copy, fault);
+           workspace_copy_version(workspace, dir, plan->version, plan->uid, /* warm= */ 0,
+                                  plan->app_copy, fault);
 }
 
 /* Whoever asked for this app meanwhile knows better than the page from the store. */

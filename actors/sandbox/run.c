@@ -30,7 +30,7 @@ struct cage *run_of(struct supervisor *self, const char *app_id, enum run_role r
 
 /* ---- ending ---- */
 
-static void kill_all(struct cage *cage)
+void run_kill(struct cage *cage)
 {
     int first = cage->init >= 0 ? cage->init : cage->process.pidfd;
 
@@ -45,7 +45,7 @@ void run_move(struct supervisor *self, struct cage *cage, enum cage_event event)
     cage->state = cage_state_after(cage->state, event);
     switch (cage->state) {
     case CAGE_KILLING:
-        kill_all(cage);
+        run_kill(cage);
         cage->late_at_ms = clock_now_ms() + KILL_AGAIN_MS;
         break;
     case CAGE_CLEARING:
@@ -145,7 +145,7 @@ static bool may_begin(struct supervisor *self, const struct run_plan *plan, stru
     return true;
 }
 
-static bool make_group(struct supervisor *self, struct cage *cage, struct fault *fault)
+bool run_make_group(struct supervisor *self, struct cage *cage, struct fault *fault)
 {
     const struct limits *limits = &cage->plan.limits;
     char name[GROUP_NAME_SIZE];
@@ -171,7 +171,7 @@ static bool open_door(struct supervisor *self, struct cage *cage, struct fault *
 
     if (cage->plan.role == RUN_SERVES)
         return hosted_open_door(self, cage->hosted, fault);
-    (void) snprintf(name, sizeof name, ".trial-%s", cage->group.name);
+    (void) snprintf(name, sizeof name, ".trial-%" PRIu64, cage->number);
     return door_open(&cage->door, &self->doors, name, fault);
 }
 
@@ -193,15 +193,22 @@ static bool start_process(struct supervisor *self, struct cage *cage, struct fau
     return cage_start(&spec, &cage->process, fault);
 }
 
-static void watch_all(struct supervisor *self, struct cage *cage)
+bool run_start_cold(struct supervisor *self, struct cage *cage, struct fault *fault)
 {
+    if (!run_make_group(self, cage, fault) || !start_process(self, cage, fault))
+        return false;
     const int fds[] = {[WATCH_PROCESS] = cage->process.pidfd,
                        [WATCH_CONTROL] = cage->process.control,
                        [WATCH_OUT] = cage->process.log[0], [WATCH_ERR] = cage->process.log[1]};
-    struct sockaddr_un address;
-
     for (size_t kind = 0; kind < sizeof fds / sizeof *fds; kind++)
         run_watch(self, cage, (enum watch_kind)kind, fds[kind]);
+    return true;
+}
+
+static void ask_first(struct supervisor *self, struct cage *cage)
+{
+    struct sockaddr_un address;
+
     door_address(door_of(cage), &self->doors, &address);
     if (probe_begin(&cage->probe, &address, clock_now_ms()))
         run_watch(self, cage, WATCH_PROBE, cage->probe.fd);
@@ -217,14 +224,35 @@ static void discard_copies(struct supervisor *self, const struct run_plan *plan)
     if (*plan->app_copy)
         (void) workspace_discard(self->parts.workspace, app, plan->app_copy, &ignored);
     if (*plan->data_copy)
-        (void) workspace_discard(self->parts.workspace, app, plan->data_copy, &ignored);
+        (void) workspace_discard_data(self->parts.workspace, app, plan->data_copy, plan->lent_uid,
+                                      &ignored);
     sweeper_wake(self->parts.sweeper);
+}
+
+struct cage *run_new(struct supervisor *self)
+{
+    struct cage *cage = calloc(1, sizeof *cage);
+
+    if (!cage)
+        return NULL;
+    cage->number = ++self->cage_number;
+    cage->process = (struct cage_process){.pidfd = -1, .control = -1, .log = {-1, -1},
+                                          .lifeline = -1};
+    cage->init = cage->door.fd = cage->probe.fd = cage->warmth.handover = -1;
+    return cage;
+}
+
+void run_add(struct supervisor *self, struct cage *cage)
+{
+    cage->next = self->cages;
+    self->cages = cage;
+    self->cage_count++;
 }
 
 static struct cage *cage_new(struct supervisor *self, const struct run_plan *plan,
                              struct fault *fault)
 {
-    struct cage *cage = calloc(1, sizeof *cage);
+    struct cage *cage = run_new(self);
     int64_t now = clock_now_ms();
 
     if (!cage) {
@@ -232,11 +260,7 @@ static struct cage *cage_new(struct supervisor *self, const struct run_plan *pla
         return NULL;
     }
     cage->plan = *plan;
-    cage->number = ++self->cage_number;
     cage->keep_door = plan->keep_door;
-    cage->process = (struct cage_process){.pidfd = -1, .control = -1, .log = {-1, -1},
-                                          .lifeline = -1};
-    cage->init = cage->door.fd = cage->probe.fd = -1;
     cage->hosted = hosted_hold(self, plan->app_id, fault);
     if (!cage->hosted) {
         free(cage);
@@ -256,6 +280,8 @@ static struct cage *cage_new(struct supervisor *self, const struct run_plan *pla
 /* A cage that never was: what its parts have taken so far goes back. */
 static void undo(struct supervisor *self, struct cage *cage)
 {
+    warm_take_back(self, cage);
+    cage_process_drop(&cage->process);
     disk_watch_remove(self->disk, cage->number);
     door_close(&cage->door, &self->doors);
     (void) group_remove(&cage->group);
@@ -273,20 +299,19 @@ static bool begin(struct supervisor *self, struct request *request)
 
     if (!cage)
         return false;
-    app_log_say(&cage->hosted->log, cage->plan.role == RUN_TRIAL
-                    ? "version %" PRIu64 " is tried out on a copy of the data"
-                    : "version %" PRIu64 " starts", cage->plan.version);
-    if (!make_group(self, cage, fault) || !open_door(self, cage, fault) ||
-        !run_disk_begin(self, cage, fault) || !start_process(self, cage, fault)) {
+    bool has_door = open_door(self, cage, fault), is_warm = has_door && warm_give(self, cage);
+    app_log_say(&cage->hosted->log, "version %" PRIu64 " %s%s", cage->plan.version,
+                cage->plan.role == RUN_TRIAL ? "is tried out on a copy of the data" : "starts",
+                is_warm ? ", warm" : "");
+    if (!has_door || !run_disk_begin(self, cage, fault) ||
+        (!is_warm && !run_start_cold(self, cage, fault))) {
         undo(self, cage);
         return false;
     }
     disk_watch_follow(self->disk, cage->number, cage->process.pid);
     cage->starter = request;
-    cage->next = self->cages;
-    self->cages = cage;
-    self->cage_count++;
-    watch_all(self, cage);
+    run_add(self, cage);
+    ask_first(self, cage);
     run_note_beginning(self, cage);
     return true;
 }
@@ -295,6 +320,7 @@ void run_begin(struct supervisor *self, struct request *request)
 {
     if (begin(self, request))
         return;
+    warm_drop(self, request->plan.warm);
     discard_copies(self, &request->plan);
     request_answer(self, request, false);
 }

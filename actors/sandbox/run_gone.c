@@ -61,7 +61,8 @@ static void judge(struct supervisor *self, struct cage *cage, struct verdict *ve
     };
     verdict_of(&facts, verdict);
     verdict->end.peak_memory_bytes = facts.memory_peak_bytes;
-    verdict->end.cpu_seconds = usage.has_cpu ? (double)usage.cpu_us / 1e6 : measured.cpu_seconds;
+    verdict->end.cpu_seconds = usage.has_cpu ? (double)(usage.cpu_us - cage->warmth.cpu_us) / 1e6
+                                             : measured.cpu_seconds;
     verdict->end.started_at = cage->begun_wall_ms;
     verdict->end.ended_at = clock_wall_ms();
     run_read_hits(cage, &usage, &verdict->hits);
@@ -218,8 +219,8 @@ static void discard_copies(struct supervisor *self, struct cage *cage)
     if (*cage->plan.app_copy)
         (void) workspace_discard(workspace, cage->hosted->directory, cage->plan.app_copy, &ignored);
     if (*cage->plan.data_copy)
-        (void) workspace_discard(workspace, cage->hosted->directory, cage->plan.data_copy,
-                                 &ignored);
+        (void) workspace_discard_data(workspace, cage->hosted->directory, cage->plan.data_copy,
+                                      cage->plan.lent_uid, &ignored);
     sweeper_wake(self->parts.sweeper);
 }
 
@@ -228,6 +229,7 @@ static void drop_descriptors(struct cage *cage)
     probe_drop(&cage->probe);
     cage_process_drop(&cage->process);
     fd_drop(&cage->init);
+    fd_drop(&cage->warmth.handover);
 }
 
 /* Whoever waits hears of it last, when nothing is left. */
@@ -258,10 +260,24 @@ static void finish(struct supervisor *self, struct cage *cage, const struct verd
     answer_enders(self, cage, verdict);
 }
 
+static bool try_clear_warm(struct supervisor *self, struct cage *cage)
+{
+    struct run_end nobodys;
+
+    reap(cage, &nobodys);
+    if (!group_remove(&cage->group))
+        return false;
+    drop_descriptors(cage);
+    warm_gone(self, cage);
+    return true;
+}
+
 bool run_try_clear(struct supervisor *self, struct cage *cage)
 {
     if (!group_kill(&cage->group))
         return false;
+    if (cage->plan.role == RUN_WARM)
+        return try_clear_warm(self, cage);
     judge(self, cage, &cage->verdict);
     if (!group_remove(&cage->group))
         return false;

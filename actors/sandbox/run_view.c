@@ -19,7 +19,7 @@ void run_describe(const struct supervisor *self, const struct cage *cage, struct
         .answered_wall_ms = cage->answered_wall_ms,
         .uptime_ms = clock_now_ms() - cage->answered_ms,
         .memory_bytes = usage.memory_bytes,
-        .cpu_seconds = (double)usage.cpu_us / 1e6,
+        .cpu_seconds = (double)(usage.cpu_us - cage->warmth.cpu_us) / 1e6,
         .disk_bytes = disk.octets,
         .disk_files = disk.entries,
         .status = cage->asked == end_reason_evicted ? app_status_sleeping

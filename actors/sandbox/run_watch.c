@@ -49,7 +49,8 @@ static void take_refused(struct cage *cage, const struct init_report *report)
         hits_set_refused(&cage->hits, name, report->count);
 }
 
-static void take_report(struct cage *cage, const struct init_report *report)
+static void take_report(struct supervisor *self, struct cage *cage,
+                        const struct init_report *report)
 {
     switch (report->kind) {
     case INIT_BEGAN:
@@ -64,6 +65,9 @@ static void take_report(struct cage *cage, const struct init_report *report)
         break;
     case INIT_REFUSED:
         take_refused(cage, report);
+        break;
+    case INIT_SERVES:
+        warm_tell_node(self, cage);
         break;
     default:
         break;
@@ -90,7 +94,7 @@ static bool read_control(struct supervisor *self, struct cage *cage)
         return true;
     if (report.kind == INIT_BEGAN)
         remember_init(cage, &message);
-    take_report(cage, &report);
+    take_report(self, cage, &report);
     return true;
 }
 
@@ -101,6 +105,8 @@ static void process_ended(struct supervisor *self, struct cage *cage)
     (void) epoll_ctl(self->epoll, EPOLL_CTL_DEL, cage->process.pidfd, NULL);
     for (int turn = 0; turn < DRAIN_TURNS_MAX && read_control(self, cage); turn++)
         ;                                   /* how the app ended may still stand there */
+    if (warm_fall_back(self, cage))
+        return;
     run_move(self, cage, CAGE_ENDED);
 }
 
@@ -203,6 +209,9 @@ void run_handle(struct supervisor *self, uint64_t watched)
             cage->state == CAGE_STARTING)
             answered(self, cage);
         break;
+    case WATCH_HANDOVER:
+        warm_handle(cage);
+        break;
     case WATCHES:
         break;
     }
@@ -229,11 +238,23 @@ static void tick_probe(struct supervisor *self, struct cage *cage, int64_t now_m
         try_again(self, cage, now_ms);
 }
 
+/* Whatever it is doing with the app's files, it is gone before another cage gets them. */
+static void tick_handover(struct cage *cage, int64_t now_ms)
+{
+    struct warmth *warmth = &cage->warmth;
+
+    if (!warmth->by_ms || warmth->is_given_up || now_ms < warmth->by_ms)
+        return;
+    warmth->is_given_up = true;
+    run_kill(cage);
+}
+
 void run_tick(struct supervisor *self, struct cage *cage, int64_t now_ms)
 {
     if (cage->state == CAGE_GONE)
         return;
     tick_probe(self, cage, now_ms);
+    tick_handover(cage, now_ms);
     if (cage->boosted && now_ms >= cage->boost_until_ms)
         end_boost(cage);
     if (now_ms >= rest_at_ms(cage))
@@ -261,5 +282,7 @@ int64_t run_next_ms(const struct supervisor *self, const struct cage *cage)
         next = cage->boost_until_ms;
     if (cage->probe.again_at_ms && cage->probe.again_at_ms < next)
         next = cage->probe.again_at_ms;
+    if (cage->warmth.by_ms && !cage->warmth.is_given_up && cage->warmth.by_ms < next)
+        next = cage->warmth.by_ms;
     return next;
 }

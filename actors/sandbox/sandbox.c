@@ -129,7 +129,10 @@ static void read_notes(struct sandbox *self)
 static bool begin_threads(struct sandbox *self, struct fault *fault)
 {
     const struct sandbox_settings *settings = self->options.settings;
+    struct limits usual;
 
+    if (!limits_choose(settings, NULL, &usual, fault))
+        return false;
     self->sweeper = sweeper_new(self->workspace.trash, fault);
     if (!self->sweeper)
         return false;
@@ -138,6 +141,8 @@ static bool begin_threads(struct sandbox *self, struct fault *fault)
         .sweeper = self->sweeper, .run = self->options.bus->isekai_run,
         .user = self->options.bus->isekai_user, .running_max = settings->running_max,
         .log_bytes_max = settings->log_bytes_max, .level = self->level,
+        .warm_cages = settings->sandbox_warm_cages,
+        .warm_limits = usual,
     };
     self->supervisor = supervisor_new(&parts, fault);
     if (!self->supervisor)
@@ -156,7 +161,7 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
     };
 
     *out = (struct sandbox){.options = *options, .cgroups.dirs = {-1, -1, -1, -1}};
-    out->workspace = (struct workspace){.lock = -1, .apps = -1, .trash = -1};
+    out->workspace = (struct workspace){.lock = -1, .apps = -1, .warm = -1, .trash = -1};
     if (strcmp(settings->execution_timeout_mode, "idle") != 0 &&
         strcmp(settings->execution_timeout_mode, "wall") != 0)
         return fault_set(fault, FAULT_malformed, "EXECUTION_TIMEOUT_MODE is idle or wall");

@@ -19,7 +19,7 @@ enum { EVENTS_AT_ONCE = 64 };
 
 /* ---- requests ---- */
 
-static struct request *request_new(enum request_kind kind, const char *app_id)
+struct request *request_new(enum request_kind kind, const char *app_id)
 {
     struct request *request = calloc(1, sizeof *request);
 
@@ -31,7 +31,7 @@ static struct request *request_new(enum request_kind kind, const char *app_id)
     return request;
 }
 
-static void request_release(struct request *request)
+void request_release(struct request *request)
 {
     if (atomic_fetch_sub(&request->holders, 1) != 1)
         return;
@@ -56,7 +56,7 @@ static void wake(struct supervisor *self)
     (void) !write(self->wake, &one, sizeof one);     /* a full counter is readable as well */
 }
 
-static void request_send(struct supervisor *self, struct request *request)
+void request_send(struct supervisor *self, struct request *request)
 {
     pthread_mutex_lock(&self->lock);
     *self->queue_end = request;
@@ -66,7 +66,7 @@ static void request_send(struct supervisor *self, struct request *request)
 }
 
 /* The supervisor answers every request, by its own timers at the latest. */
-static bool request_wait(struct supervisor *self, struct request *request, struct fault *fault)
+bool request_wait(struct supervisor *self, struct request *request, struct fault *fault)
 {
     pthread_mutex_lock(&self->lock);
     while (!request->done)
@@ -261,6 +261,11 @@ static void take_requests(struct supervisor *self)
         case REQUEST_ABANDON: abandon(self, request); break;
         case REQUEST_GET: answer_get(self, request); break;
         case REQUEST_LIST: answer_list(self, request); break;
+        case REQUEST_TAKE_WARM: warm_take(self, request); break;
+        case REQUEST_DROP_WARM:
+            warm_drop(self, request->plan.warm);
+            request_answer(self, request, true);
+            break;
         }
         request = next;
     }
@@ -270,7 +275,7 @@ static void take_requests(struct supervisor *self)
 
 static int wait_ms(const struct supervisor *self)
 {
-    int64_t now = clock_now_ms(), next = INT64_MAX;
+    int64_t now = clock_now_ms(), next = warm_next_ms(self);
 
     for (const struct cage *cage = self->cages; cage; cage = cage->next) {
         int64_t due = run_next_ms(self, cage);
@@ -298,6 +303,15 @@ static void bury_the_gone(struct supervisor *self)
     }
 }
 
+/* Nobody waits for a warm cage's last words. */
+static void run_end(struct supervisor *self, struct cage *cage)
+{
+    if (cage->plan.role == RUN_WARM)
+        run_move(self, cage, CAGE_LATE);
+    else
+        run_stop(self, cage, end_reason_stopped);
+}
+
 static bool is_over(struct supervisor *self)
 {
     pthread_mutex_lock(&self->lock);
@@ -308,7 +322,7 @@ static bool is_over(struct supervisor *self)
         for (struct cage *cage = self->cages; cage; cage = cage->next) {
             cage->is_quiet = true;
             if (cage->state != CAGE_CLEARING && cage->state != CAGE_GONE)
-                run_stop(self, cage, end_reason_stopped);
+                run_end(self, cage);
         }
     }
     return ending && !self->cages;
@@ -334,6 +348,7 @@ static void *supervisor_thread(void *self_)
         for (struct cage *cage = self->cages; cage; cage = cage->next)
             run_tick(self, cage, now);
         bury_the_gone(self);
+        warm_refill(self, now);
     }
     take_requests(self);
     pthread_mutex_lock(&self->lock);
@@ -402,6 +417,7 @@ struct supervisor *supervisor_new(const struct supervisor_parts *parts, struct f
     self->queue_end = &self->queue;
     self->reports_end = &self->reports;
     self->is_well = true;
+    self->warm_at_ms = clock_now_ms() + WARM_FIRST_MS;
     pthread_mutex_init(&self->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

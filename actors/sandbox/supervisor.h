@@ -37,6 +37,12 @@ enum {
     ANSWERS_MS = 1000,              /* of the time to stop: for answers that are under way */
     KILL_AGAIN_MS = 20,
     LOG_LINES_TOLD = 50,            /* of an app that did not come up */
+    WARM_FIRST_MS = 1000,           /* what was running before comes back first */
+    WARM_PAUSE_MS = 100,            /* without a start, before a warm cage is booted */
+    WARM_AGAIN_MS = 1000,           /* after one that failed, then twice that, and so on up to */
+    WARM_AGAIN_LAST_MS = 60000,
+    WARM_BOOT_MS = 20000,           /* a boot may take so long */
+    WARM_HANDOVER_MS = 1000,        /* and until a warm cage has begun with its app */
 };
 
 struct supervisor_parts {
@@ -47,9 +53,11 @@ struct supervisor_parts {
     const char *run, *user;         /* the run directory; who may connect to apps */
     uint64_t running_max, log_bytes_max;
     const char *level;              /* the isolation there is, for the records of runs */
+    uint64_t warm_cages;            /* how many are kept */
+    struct limits warm_limits;      /* what they are booted for */
 };
 
-enum run_role { RUN_SERVES, RUN_TRIAL };
+enum run_role { RUN_SERVES, RUN_TRIAL, RUN_WARM };     /* the last: booted, for whoever comes */
 
 /* Everything about a run before it begins; copied. */
 struct run_plan {
@@ -59,6 +67,8 @@ struct run_plan {
     struct limits limits;
     struct entry entry;
     uid_t uid;
+    uint64_t warm;              /* of supervisor_take_warm(); 0: a cage of its own */
+    uid_t lent_uid;             /* a trial's, of its warm cage: given back with data_copy */
     char app_copy[WORKSPACE_NAME_SIZE];
     char data_copy[WORKSPACE_NAME_SIZE];    /* "": the app's own data */
     int64_t deadline_ms;                    /* of its start, beside the start timeout */
@@ -110,6 +120,13 @@ void supervisor_free(struct supervisor *self, int64_t deadline_ms);     /* NULL 
  * why when the fault is start_failed or internal. A run that serves must be the only one. */
 bool supervisor_begin(struct supervisor *self, const struct run_plan *plan,
                       struct run_outcome *outcome, struct fault *fault);
+
+/* Take a warm cage that fits the plan, for it alone; false: there is none. plan->warm names it, and
+ * plan->uid is its user, whose the files of the run must be. It has to be begun with
+ * or dropped. Should it be gone when the run begins, the run gets a fresh cage. */
+bool supervisor_take_warm(struct supervisor *self, struct run_plan *plan);
+void supervisor_drop_warm(struct supervisor *self, uint64_t warm);      /* 0: nothing to do */
+uint64_t supervisor_count_warm(const struct supervisor *self);      /* booted, nobody's yet */
 
 /* The same in two steps, to have several under way. Every ticket must be waited for. */
 struct request;

@@ -17,7 +17,8 @@
 enum { END_REASONS = 16 };          /* room for every row of end_reason */
 
 enum request_kind {
-    REQUEST_BEGIN, REQUEST_END, REQUEST_CLOSE_DOOR, REQUEST_ABANDON, REQUEST_GET, REQUEST_LIST
+    REQUEST_BEGIN, REQUEST_END, REQUEST_CLOSE_DOOR, REQUEST_ABANDON, REQUEST_GET, REQUEST_LIST,
+    REQUEST_TAKE_WARM, REQUEST_DROP_WARM
 };
 
 /* A worker's question. The worker and the supervisor each hold it once. */
@@ -30,7 +31,7 @@ struct request {
     char app_id[APP_ID_SIZE];
     enum run_role role;
     bool keep_door;
-    struct run_plan plan;           /* begin: in; end: out */
+    struct run_plan plan;           /* begin: in; end: out; take: both */
     struct run_outcome outcome;
     struct run_end end;
     struct run_view *views;         /* list: in the request's own memory */
@@ -52,12 +53,24 @@ struct hosted {
 
 /* What epoll knows is a cage's number and one of these, never a pointer: a descriptor that we
  * closed may live on for a moment in a child that has not reached its exec. */
-enum watch_kind { WATCH_PROCESS, WATCH_CONTROL, WATCH_OUT, WATCH_ERR, WATCH_PROBE, WATCHES = 8 };
+enum watch_kind {
+    WATCH_PROCESS, WATCH_CONTROL, WATCH_OUT, WATCH_ERR, WATCH_PROBE, WATCH_HANDOVER, WATCHES = 8
+};
+
+/* What there is of a cage that was booted before it was an app's. */
+struct warmth {
+    int handover;                   /* to warm.js; -1: none, or it has let go */
+    bool is_booted, is_taken;       /* warm.js waits; a worker has it in its plan */
+    bool is_told;                   /* warm.js has heard which app it is */
+    bool is_given_up;               /* it did not take its app in time: killed, and then replaced */
+    int64_t by_ms;                  /* 0: the app runs, or there is none yet */
+    uint64_t cpu_us;                /* used before it was the app's */
+};
 
 struct cage {
     struct cage *next;
     uint64_t number;                /* from 1; never used again */
-    struct hosted *hosted;
+    struct hosted *hosted;          /* NULL: a warm cage, which is nobody's */
     struct run_plan plan;
     enum cage_state state;
     struct cage_process process;
@@ -72,6 +85,7 @@ struct cage {
     struct hits hits;
     int64_t begun_ms, begun_wall_ms, answered_ms, answered_wall_ms, active_ms;
     int64_t late_at_ms, boost_until_ms;
+    struct warmth warmth;
     struct verdict verdict;         /* once it is clear */
     bool is_disk_over;
     struct disk_usage disk;         /* when it was found over its limits */
@@ -91,6 +105,9 @@ struct supervisor {
     size_t cage_count;
     bool is_stopping;
     uint64_t cage_number;
+    int64_t warm_at_ms;             /* not before this is another warm cage booted */
+    uint32_t warm_failures;         /* in a row */
+    _Atomic uint64_t warm_count;    /* of those that can be taken; any thread reads it */
     char scratch[65536];
 
     pthread_mutex_t lock;           /* guards what follows, and `done` of requests */
@@ -107,6 +124,10 @@ struct supervisor {
 };
 
 /* supervisor.c */
+struct request *request_new(enum request_kind kind, const char *app_id);    /* NULL: no memory */
+void request_send(struct supervisor *self, struct request *request);
+bool request_wait(struct supervisor *self, struct request *request, struct fault *fault);
+void request_release(struct request *request);
 void request_answer(struct supervisor *self, struct request *request, bool ok);
 
 /* hosted.c */
@@ -119,6 +140,11 @@ void hosted_note_stopped(struct supervisor *self, const char *app_id, bool keep_
 bool hosted_open_door(struct supervisor *self, struct hosted *hosted, struct fault *fault);
 
 /* run.c: the life of cages */
+struct cage *run_new(struct supervisor *self);          /* NULL: no memory */
+void run_add(struct supervisor *self, struct cage *cage);
+bool run_make_group(struct supervisor *self, struct cage *cage, struct fault *fault);
+bool run_start_cold(struct supervisor *self, struct cage *cage, struct fault *fault);
+void run_kill(struct cage *cage);
 void run_begin(struct supervisor *self, struct request *request);
 void run_end_asked(struct supervisor *self, struct request *request);
 void run_stop(struct supervisor *self, struct cage *cage, enum end_reason reason);
@@ -142,6 +168,20 @@ void run_drain_logs(struct supervisor *self, struct cage *cage);
 /* run_disk.c: what they hold on disk */
 bool run_disk_begin(struct supervisor *self, struct cage *cage, struct fault *fault);
 void run_disk_end_full(struct supervisor *self);
+
+/* warm.c: cages booted before anybody needs them */
+void warm_refill(struct supervisor *self, int64_t now_ms);
+int64_t warm_next_ms(const struct supervisor *self);
+void warm_handle(struct cage *cage);
+void warm_take(struct supervisor *self, struct request *request);
+void warm_drop(struct supervisor *self, uint64_t number);
+/* False: there is none for it, and it needs one of its own. */
+bool warm_give(struct supervisor *self, struct cage *cage);
+void warm_tell_node(struct supervisor *self, struct cage *cage);        /* isekai-init is ready */
+/* Its process has ended. True: before it took its app, which has a fresh cage now. */
+bool warm_fall_back(struct supervisor *self, struct cage *cage);
+void warm_take_back(struct supervisor *self, struct cage *cage);        /* a start failed after all */
+void warm_gone(struct supervisor *self, struct cage *cage);
 
 /* run_gone.c: what is left to do when one is gone */
 bool run_try_clear(struct supervisor *self, struct cage *cage);

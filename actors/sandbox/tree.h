@@ -20,6 +20,8 @@
 /* Make `path` with its directories below `root` and fill it. It must not exist. */
 bool tree_write(int root, struct text path, struct text content, uid_t owner, struct fault *fault);
 
+enum { TREE_GIVE_DEPTH_MAX = 32 };
+
 struct tree_bounds {
     uint64_t octets_max;
     uint32_t entries_max;
@@ -30,6 +32,11 @@ struct tree_bounds {
  * devices are left out; of a hard-linked file the content is copied. */
 bool tree_copy(int from, int to, uid_t owner, const struct tree_bounds *bounds,
                struct fault *fault);
+
+/* Make `owner` the owner of every entry below `dir`, links themselves and not what they name; 0:
+ * only look. Not more entries than bounds->entries_max nor deeper than TREE_GIVE_DEPTH_MAX, or it
+ * is too_large. Nobody may be changing it. */
+bool tree_give(int dir, uid_t owner, const struct tree_bounds *bounds, struct fault *fault);
 
 /* Remove everything in `dir`, however deep and whatever its modes. Nobody may be changing it. */
 bool tree_empty(int dir, struct fault *fault);

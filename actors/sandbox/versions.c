@@ -34,15 +34,14 @@ static int open_made(int parent, const char *name, struct fault *fault)
     return fd;
 }
 
-/* A directory of a name that nobody has had before, below an app's. */
-static int open_fresh(struct workspace *self, int app, const char *kind,
-                      char name[WORKSPACE_NAME_SIZE], struct fault *fault)
+/* A name that nobody has had before, below an app's. */
+static void fresh_name(struct workspace *self, int app, const char *kind,
+                       char name[WORKSPACE_NAME_SIZE])
 {
     do
         (void) snprintf(name, WORKSPACE_NAME_SIZE, "%s-%" PRIu64, kind,
                         atomic_fetch_add(&self->sequence, 1));
     while (faccessat(app, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
-    return open_made(app, name, fault);
 }
 
 /* ---- versions ---- */
@@ -61,7 +60,8 @@ bool workspace_put_version(struct workspace *self, int app, uint64_t version, st
     char fresh[WORKSPACE_NAME_SIZE], name[WORKSPACE_NAME_SIZE];
     struct fault ignored;
     OWNED(fd) int versions = open_made(app, "versions", fault);
-    OWNED(fd) int dir = versions >= 0 ? open_fresh(self, app, "new", fresh, fault) : -1;
+    fresh_name(self, app, "new", fresh);
+    OWNED(fd) int dir = versions >= 0 ? open_made(app, fresh, fault) : -1;
 
     if (dir < 0)
         return false;
@@ -155,20 +155,30 @@ bool workspace_data_fits(int app, uint64_t disk_mb, uint64_t files, struct fault
 
 /* ---- copies for a run ---- */
 
+/* A directory for one run: a new one, or a warm cage's under a new name. */
+static int open_for_run(struct workspace *self, int app, const char *kind, uint64_t warm,
+                        char name[WORKSPACE_NAME_SIZE], struct fault *fault)
+{
+    fresh_name(self, app, kind, name);
+    if (warm && !workspace_take_warm(self, warm, kind, app, name, fault))
+        return -1;
+    return open_made(app, name, fault);
+}
+
 static bool own(int dir, uid_t uid, struct fault *fault)
 {
     return uid == 0 || fchown(dir, uid, (gid_t)uid) == 0 || tree_fault(fault, "fchown");
 }
 
 bool workspace_copy_version(struct workspace *self, int app, uint64_t version, uid_t uid,
-                            char out[WORKSPACE_NAME_SIZE], struct fault *fault)
+                            uint64_t warm, char out[WORKSPACE_NAME_SIZE], struct fault *fault)
 {
     struct fault ignored;
     OWNED(fd) int from = open_version(app, version);
 
     if (from < 0)
         return tree_fault(fault, "open the version");
-    OWNED(fd) int to = open_fresh(self, app, "app", out, fault);
+    OWNED(fd) int to = open_for_run(self, app, "app", warm, out, fault);
     if (to < 0)
         return false;
     if (tree_copy(from, to, uid, &code_bounds, fault) && own(to, uid, fault))
@@ -177,26 +187,22 @@ bool workspace_copy_version(struct workspace *self, int app, uint64_t version, u
     return false;
 }
 
-bool workspace_copy_data(struct workspace *self, int app, uid_t uid,
+bool workspace_copy_data(struct workspace *self, int app, uid_t uid, uint64_t warm,
                          char out[WORKSPACE_NAME_SIZE], struct fault *fault)
 {
     struct fault ignored;
     OWNED(fd) int from = openat(app, "data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    OWNED(fd) int to = from >= 0 ? open_fresh(self, app, "data", out, fault) : -1;
+    OWNED(fd) int to = from >= 0 ? open_for_run(self, app, "data", warm, out, fault) : -1;
 
     if (from < 0)
         return tree_fault(fault, "open the data");
     if (to < 0)
         return false;
     bool copied = tree_copy(from, to, uid, &data_bounds, fault);
-    if (!copied && fault->kind == FAULT_too_large) {
-        (void) workspace_discard(self, app, out, &ignored);
-        fd_drop(&to);
-        to = open_fresh(self, app, "data", out, fault);
-        copied = to >= 0;
-    }
+    if (!copied && fault->kind == FAULT_too_large)
+        copied = tree_empty(to, fault);
     if (copied && own(to, uid, fault))
         return true;
-    (void) workspace_discard(self, app, out, &ignored);
+    (void) workspace_discard_data(self, app, out, warm ? uid : 0, &ignored);
     return false;
 }

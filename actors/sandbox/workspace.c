@@ -59,6 +59,9 @@ static bool open_directories(struct workspace *self, const char *data, struct fa
     self->apps = open_made(runtime, "apps", self->owns_uids ? 0711 : 0700, fault);
     if (self->apps < 0)
         return false;
+    self->warm = open_made(runtime, "warm", self->owns_uids ? 0711 : 0700, fault);
+    if (self->warm < 0)
+        return false;
     self->trash = open_made(runtime, "trash", 0700, fault);
     return self->trash >= 0 && (!self->owns_uids || reach_check(self->path, fault));
 }
@@ -73,17 +76,19 @@ static void take_uid(struct workspace *self, uid_t uid)
 
 static bool take_uid_of(void *self_, const char *app_id)
 {
+    static const char *const names[] = {"data", "moving"};
     struct workspace *self = self_;
     struct fault ignored;
     struct stat about;
     OWNED(fd) int app = workspace_app(self, app_id, /* make= */ false, &ignored);
 
-    if (app >= 0 && fstatat(app, "data", &about, AT_SYMLINK_NOFOLLOW) == 0)
-        take_uid(self, about.st_uid);
+    for (size_t i = 0; app >= 0 && i < sizeof names / sizeof *names; i++)
+        if (fstatat(app, names[i], &about, AT_SYMLINK_NOFOLLOW) == 0)
+            take_uid(self, about.st_uid);
     return true;
 }
 
-static bool give_uid(struct workspace *self, uid_t *out, struct fault *fault)
+bool workspace_give_uid(struct workspace *self, uid_t *out, struct fault *fault)
 {
     bool given = false;
 
@@ -113,6 +118,8 @@ bool workspace_data(struct workspace *self, int app, uid_t *uid, struct fault *f
     struct stat about;
 
     *uid = 0;
+    if (!workspace_end_move(self, app, fault))
+        return false;
     if (fstatat(app, "data", &about, AT_SYMLINK_NOFOLLOW) == 0) {
         if (!S_ISDIR(about.st_mode))
             return fault_set(fault, FAULT_internal, "'data' is no directory");
@@ -127,7 +134,7 @@ bool workspace_data(struct workspace *self, int app, uid_t *uid, struct fault *f
         return false;
     if (!self->owns_uids)
         return true;
-    if (!give_uid(self, uid, fault))
+    if (!workspace_give_uid(self, uid, fault))
         return false;
     return fchown(data, *uid, (gid_t)*uid) == 0 || tree_fault(fault, "fchown data");
 }
@@ -157,17 +164,39 @@ bool workspace_has(struct workspace *self, const char *app_id)
     return app >= 0;
 }
 
-bool workspace_discard(struct workspace *self, int parent, const char *name, struct fault *fault)
+/* *was_there: it was this call that took it away. */
+static bool discard(struct workspace *self, int parent, const char *name, bool *was_there,
+                    struct fault *fault)
 {
     char fresh[WORKSPACE_NAME_SIZE];
 
     for (;;) {
         (void) snprintf(fresh, sizeof fresh, "%" PRIu64, atomic_fetch_add(&self->sequence, 1));
-        if (renameat2(parent, name, self->trash, fresh, RENAME_NOREPLACE) == 0 || errno == ENOENT)
+        *was_there = renameat2(parent, name, self->trash, fresh, RENAME_NOREPLACE) == 0;
+        if (*was_there || errno == ENOENT)
             return true;
         if (errno != EEXIST)
             return tree_fault(fault, "discard files");
     }
+}
+
+bool workspace_discard(struct workspace *self, int parent, const char *name, struct fault *fault)
+{
+    bool ignored;
+
+    return discard(self, parent, name, &ignored, fault);
+}
+
+bool workspace_discard_data(struct workspace *self, int app, const char *name, uid_t lent,
+                            struct fault *fault)
+{
+    bool was_there;
+
+    if (!discard(self, app, name, &was_there, fault))
+        return false;
+    if (was_there && lent != 0)
+        workspace_forget_uid(self, lent);
+    return true;
 }
 
 bool workspace_discard_app(struct workspace *self, const char *app_id, struct fault *fault)
@@ -202,27 +231,40 @@ static bool is_of_a_run(const char *name)
            strncmp(name, "new-", 4) == 0;
 }
 
+static bool is_of_a_warm_cage(const char *name)
+{
+    return *name != '.';
+}
+
+static void discard_all(struct workspace *self, int parent, bool (*is_meant)(const char *name))
+{
+    int copy = parent >= 0 ? openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *entry;
+    struct fault ignored;
+
+    while (dir && (entry = readdir(dir)))
+        if (is_meant(entry->d_name))
+            (void) workspace_discard(self, parent, entry->d_name, &ignored);
+    if (dir)
+        (void) closedir(dir);
+    else
+        fd_drop(&copy);
+}
+
 static bool clear_runs_of(void *self_, const char *app_id)
 {
     struct workspace *self = self_;
     struct fault ignored;
     OWNED(fd) int app = workspace_app(self, app_id, /* make= */ false, &ignored);
-    int copy = app >= 0 ? openat(app, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
-    struct dirent *entry;
 
-    while (dir && (entry = readdir(dir)))
-        if (is_of_a_run(entry->d_name))
-            (void) workspace_discard(self, app, entry->d_name, &ignored);
-    if (dir)
-        (void) closedir(dir);
-    else
-        fd_drop(&copy);
+    discard_all(self, app, is_of_a_run);
     return true;
 }
 
 bool workspace_clear_runs(struct workspace *self, struct fault *fault)
 {
+    discard_all(self, self->warm, is_of_a_warm_cage);
     return workspace_each(self, clear_runs_of, self, fault);
 }
 
@@ -239,7 +281,7 @@ bool workspace_open(struct workspace *out, const struct workspace_options *optio
                     struct fault *fault)
 {
     *out = (struct workspace){
-        .lock = -1, .apps = -1, .trash = -1,
+        .lock = -1, .apps = -1, .warm = -1, .trash = -1,
         .owns_uids = geteuid() == 0,
         .uid_first = options->uid_first, .uid_count = options->uid_count,
         .uid_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -257,6 +299,7 @@ bool workspace_open(struct workspace *out, const struct workspace_options *optio
 void workspace_close(struct workspace *self)
 {
     fd_drop(&self->apps);
+    fd_drop(&self->warm);
     fd_drop(&self->trash);
     fd_drop(&self->lock);
     free(self->uids_taken);

@@ -3,18 +3,22 @@
  *   <data>/runtime/lock              one sandbox per data directory
  *   <data>/runtime/cage/             what every cage sees: isekai/init, isekai/static.js, etc/
  *   <data>/runtime/modules/          what every app can import; see modules.h
+ *   <data>/runtime/warm/{n}/         ours, 0711
+ *       app/ data/                   /app and /data of a warm cage, of a uid that no app has; they
+ *                                    become an app's by a rename, and the cage's uid with them
  *   <data>/runtime/trash/            on its way out; see sweeper.h
  *   <data>/runtime/apps/{appId}/     ours, 0711
  *       versions/{n}/                the code as given, ours, 0700
  *       data/                        /data of the app, the app's uid, 0700; its owner is how
  *                                    an app's uid is remembered
  *       app-{k}/ data-{k}/           /app of one run; /data of a trial
+ *       moving/                      what will be data when all of data's entries are in it
  *       log/                         see app_log.h
  *       runs/                        see run_notes.h
  *
  * The app sees app-{k} and data only, and can change nothing above them.
  *
- * Owns:     the lock and three descriptors; workspace_close().
+ * Owns:     the lock and four descriptors; workspace_close().
  * Gives:    workspace_app() gives a descriptor the caller closes.
  * Fails as: disk_full, malformed (an appId or path), capacity (no uid is left), internal.
  * Threads:  any; names are never reused within a life, uids are given under a lock.
@@ -36,11 +40,12 @@ enum {
     VERSIONS_KEPT = 3,              /* beside the one that runs */
     DATA_COPY_OCTETS_MAX = 64 << 20,
     DATA_COPY_ENTRIES_MAX = 10000,
+    DATA_GIVE_ENTRIES_MAX = 2000,
 };
 
 struct workspace {
     char path[PATH_MAX];            /* <data>/runtime, absolute */
-    int lock, apps, trash;
+    int lock, apps, warm, trash;
     bool owns_uids;                 /* root: each app has a uid of its own */
     uid_t uid_first, uid_count;
     unsigned char *uids_taken;      /* one per uid */
@@ -66,6 +71,7 @@ bool workspace_data(struct workspace *self, int app, uid_t *uid, struct fault *f
 /* start_failed when the data is more than a run may hold: it would be ended at once, having written
  * some more. */
 bool workspace_data_fits(int app, uint64_t disk_mb, uint64_t files, struct fault *fault);
+bool workspace_give_uid(struct workspace *self, uid_t *out, struct fault *fault);
 void workspace_forget_uid(struct workspace *self, uid_t uid);
 
 /* Put a version down, replacing what has its number. */
@@ -75,12 +81,32 @@ bool workspace_has_version(int app, uint64_t version);
 /* Remove all but `running` and the newest few. */
 void workspace_prune(struct workspace *self, int app, uint64_t running);
 
-/* A fresh copy of a version for one run, the app's own; its name in `out`. */
+/* A fresh copy of a version for one run, the app's own; its name in `out`. `warm`, here and below:
+ * in the directory of that warm cage; 0: in a new one. */
 bool workspace_copy_version(struct workspace *self, int app, uint64_t version, uid_t uid,
-                            char out[WORKSPACE_NAME_SIZE], struct fault *fault);
+                            uint64_t warm, char out[WORKSPACE_NAME_SIZE], struct fault *fault);
 /* A copy of the data for a trial; empty when there is more than the bounds above. */
-bool workspace_copy_data(struct workspace *self, int app, uid_t uid,
+bool workspace_copy_data(struct workspace *self, int app, uid_t uid, uint64_t warm,
                          char out[WORKSPACE_NAME_SIZE], struct fault *fault);
+/* Discard such a copy, and with it `lent`, the uid of the warm cage it came from; 0: none. */
+bool workspace_discard_data(struct workspace *self, int app, const char *name, uid_t lent,
+                            struct fault *fault);
+
+/* ---- warm_files.c: what a warm cage has as /app and /data before it is an app's ---- */
+
+/* They belong to `uid`, which is new; not root: 0. */
+bool workspace_make_warm(struct workspace *self, uint64_t number, uid_t *uid, struct fault *fault);
+/* What is left of it goes, and its uid unless the data has been given to an app. */
+void workspace_drop_warm(struct workspace *self, uint64_t number, uid_t uid);
+/* Its `kind`, "app" or "data", becomes `name` of the app. */
+bool workspace_take_warm(struct workspace *self, uint64_t number, const char *kind, int app,
+                         const char *name, struct fault *fault);
+/* Its data becomes the app's: all entries move into it, and belong to its uid, which is the
+ * app's from now on. Nobody may be using the app's data. too_large: there are more than
+ * DATA_GIVE_ENTRIES_MAX, and nothing was changed. A move that was interrupted is ended by the next
+ * workspace_data(). */
+bool workspace_give_data(struct workspace *self, int app, uint64_t warm, struct fault *fault);
+bool workspace_end_move(struct workspace *self, int app, struct fault *fault);
 
 /* Move something out of sight at once; the sweeper removes it. Nothing of that name: true. */
 bool workspace_discard(struct workspace *self, int parent, const char *name, struct fault *fault);

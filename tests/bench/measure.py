@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""measure.py ROUNDS - the three comparisons; every figure is a median over rounds taken in turn."""
+"""measure.py ROUNDS [get echo start stop preview] - every figure is a median over rounds taken in turn."""
 import json
 import os
 import pathlib
@@ -16,6 +16,8 @@ sys.path.insert(0, str(HERE.parent / "end_to_end"))
 from product import BIN, Product, ROLES, free_port  # noqa: E402
 
 ROUNDS = int(sys.argv[1])
+WANTED = sys.argv[2:] or ["get", "echo", "start", "stop", "preview"]
+WARM_CAGES = 2
 SECONDS = 4
 WORKERS = 4
 TICK = os.sysconf("SC_CLK_TCK")
@@ -27,8 +29,9 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def wrk(url, connections):
-    out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", url],
+def wrk(url, connections, host=None):
+    header = ["-H", f"Host: {host}"] if host else []
+    out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", *header, url],
                          capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in out:
         raise SystemExit(f"{url}: not every answer was 2xx\n{out}")
@@ -127,10 +130,11 @@ def measure_echo(product):
           " of zmq_proxy (aim 0.6)")
 
 
-def first_byte_bare(directory):
+def first_byte_bare(directory, before=()):
     port = free_port()
     begun = time.monotonic()
-    node = subprocess.Popen(["node", "server.js"], cwd=directory, env={**os.environ, "PORT": str(port)})
+    node = subprocess.Popen([*before, "node", "server.js"], cwd=directory,
+                            env={**os.environ, "PORT": str(port)})
     try:
         while True:
             try:
@@ -157,23 +161,124 @@ def first_byte_isekai(product, number):
     return spent
 
 
-def measure_start(product):
-    rounds = ROUNDS * 5
-    bare, ours = [], []
+# As small a cage as bubblewrap makes; it keeps the host's network, for there is nobody to relay.
+BWRAP = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--ro-bind",
+         "/", "/", "--proc", "/proc", "--dev", "/dev", "--die-with-parent", "--"]
+
+
+def wait_warm(product, bus):
+    deadline = time.monotonic() + 60
+    while bus.call("sandbox", "sandbox.list").get("warm", 0) < WARM_CAGES:
+        if time.monotonic() > deadline:
+            raise SystemExit("the warm cages were not booted within 60 s")
+        time.sleep(0.02)
+    time.sleep(0.3)         # what booted it is over
+
+
+def wait_asleep(product, app_id):
+    deadline = time.monotonic() + 60
+    while product.http("GET", f"/api/apps/{app_id}").json()["status"] != "sleeping":
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{app_id} did not go to sleep within 60 s")
+        time.sleep(0.05)
+
+
+def first_byte_of_sleeper(product):
+    wait_asleep(product, "sleeper")
+    begun = time.monotonic()
+    assert product.preview(f"http://sleeper.localhost:{product.port}/").status == 200
+    return time.monotonic() - begun
+
+
+def stop_and_cleanup(product, number):
+    app_id = f"stops-{number}"
+    made = product.http("POST", "/api/sandbox/execute",
+                        {"appId": app_id, "files": {"server.js": SERVER}})
+    assert made.status == 201, made
+    begun = time.monotonic()
+    assert product.http("POST", f"/api/apps/{app_id}/stop").status == 200
+    spent = time.monotonic() - begun
+    product.http("DELETE", f"/api/apps/{app_id}")
+    return spent
+
+
+def tell(name, values, bare, aim):
+    print(f"    {name:22} {spread(values)}   ratio {statistics.median(values) / bare:.2f}"
+          + (f" (aim {aim})" if aim else ""))
+
+
+def measure_start(cold, warm):
+    """Each kind in turn, so that what the machine does meanwhile hits all alike."""
+    times = {"bare node": [], "bwrap and node": [], "cold": [], "warm": [], "woken, warm": []}
+    bus = warm.bus()
+    warm.http("POST", "/api/sandbox/execute", {"appId": "sleeper", "files": {"server.js": SERVER}})
     with tempfile.TemporaryDirectory() as directory:
         pathlib.Path(directory, "server.js").write_text(SERVER)
-        for number in range(rounds):
-            bare.append(1000 * first_byte_bare(directory))
-            ours.append(1000 * first_byte_isekai(product, number))
-    print(f"(c) files -> first byte of the running app, ms, median of {rounds}")
-    print(f"    bare node  {spread(bare)}")
-    print(f"    isekai     {spread(ours)}")
-    print(f"    ratio: {statistics.median(ours) / statistics.median(bare):.2f} of bare node (aim 1.3)")
+        for number in range(ROUNDS * 5):
+            times["bare node"].append(1000 * first_byte_bare(directory))
+            times["bwrap and node"].append(1000 * first_byte_bare(directory, BWRAP))
+            times["cold"].append(1000 * first_byte_isekai(cold, number))
+            wait_warm(warm, bus)
+            times["warm"].append(1000 * first_byte_isekai(warm, number))
+            wait_warm(warm, bus)
+            times["woken, warm"].append(1000 * first_byte_of_sleeper(warm))
+    bus.close()
+    bare = statistics.median(times["bare node"])
+    print(f"(c) files -> first byte of the running app, ms, median of {ROUNDS * 5}")
+    aims = {"cold": 1.15, "warm": 0.3, "woken, warm": 0.3}
+    for name, values in times.items():
+        tell(name, values, bare, aims.get(name))
 
 
-with Product(settings={"sandbox_rate_limit": 1000000, "apps_rate_limit": 1000000}) as product:
+def measure_stop(product):
+    times = sorted(1000 * stop_and_cleanup(product, number) for number in range(ROUNDS * 10))
+    worst = times[min(len(times) - 1, len(times) * 99 // 100)]
+    print(f"(d) stop until nothing is left, ms, of {len(times)}: median"
+          f" {statistics.median(times):.0f}, p99 {worst:.0f} (aim 200)")
+
+
+def measure_preview(product):
+    """The same server, behind the gateway and its cage's relay, and bare."""
+    code = ("const body = Buffer.alloc(%d, 'x');"
+            "require('http').createServer((q, r) => r.end(body)).listen(process.env.PORT);")
+    print(f"(e) preview against a direct connection, 16 connections, median of {ROUNDS}")
+    for octets in (1024, 1 << 20):
+        rates = {"direct": [], "preview": []}
+        app_id = f"relayed-{octets}"
+        made = product.http("POST", "/api/sandbox/execute", {
+            "appId": app_id, "files": {"server.js": code % octets}, "config": {"cpuPercent": 200}})
+        assert made.status == 201, made
+        port = free_port()
+        bare = subprocess.Popen(["node", "-e", code % octets], env={**os.environ, "PORT": str(port)})
+        try:
+            for _ in range(ROUNDS):
+                rates["direct"].append(wrk(f"http://127.0.0.1:{port}/", 16))
+                rates["preview"].append(wrk(f"http://{product.listen}/", 16,
+                                            f"{app_id}.localhost:{product.port}"))
+        finally:
+            bare.kill()
+            bare.wait()
+        product.http("DELETE", f"/api/apps/{app_id}")
+        for name, values in rates.items():
+            print(f"    {octets:8} octets  {name:8} {spread(values)} requests/s")
+        print(f"    ratio: {statistics.median(rates['preview']) / statistics.median(rates['direct']):.2f}"
+              " (aim 0.85)")
+
+
+LIMITS = {"sandbox_rate_limit": 1000000, "apps_rate_limit": 1000000, "preview_rate_limit": 1000000000}
+
+with Product(settings={**LIMITS, "sandbox_warm_cages": 0}) as product:
     print(f"{os.cpu_count()} cores, {os.uname().release}, node "
           + subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip())
-    measure_get(product)
-    measure_echo(product)
-    measure_start(product)
+    if "get" in WANTED:
+        measure_get(product)
+    if "echo" in WANTED:
+        measure_echo(product)
+    if "start" in WANTED:
+        with Product(settings={**LIMITS, "sandbox_warm_cages": WARM_CAGES,
+                               "execution_timeout_ms": 1000}) as second:
+            measure_start(product, second)
+    if "stop" in WANTED:
+        measure_stop(product)
+    if "preview" in WANTED:
+        measure_preview(product)

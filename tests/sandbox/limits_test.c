@@ -44,6 +44,14 @@ static int drop(void **state)
     return 0;
 }
 
+/* Where a warm cage waits it has its own, as before the test. */
+static unsigned count_cgroups(void)
+{
+    if (rig.is_warm)
+        rig_wait_warm(&rig, 1);
+    return rig_count_cgroups(&rig);
+}
+
 static const char *body(void)
 {
     const char *at = strstr(rig.answer, "\r\n\r\n");
@@ -240,6 +248,7 @@ static void test_tmp_is_capped(void **state)
 static void test_fork_bomb_is_bounded(void **state)
 {
     (void) state;
+    unsigned cgroups = count_cgroups(), processes = rig_count_processes(&rig);
     assert_true(rig_start(&rig, "bomb", 1,
         "const cp = require('child_process'); const all = []; let failed = 0;"
         "const bomb = () => { for (let i = 0; i < 60; i++) { const c = cp.spawn('/isekai/init');"
@@ -253,8 +262,8 @@ static void test_fork_bomb_is_bounded(void **state)
     int64_t begun = clock_now_ms();
     assert_true(rig_stop(&rig, "bomb"));
     assert_true(clock_now_ms() - begun < 5000);
-    assert_int_equal(rig_count_processes(&rig), 0);
-    assert_int_equal(rig_count_cgroups(&rig), 0);
+    assert_int_equal(count_cgroups(), cgroups);
+    assert_int_equal(rig_count_processes(&rig), processes);
 }
 
 /* What the kernel counted for the cage: how long each period is, how many there were, in how many it
@@ -310,15 +319,15 @@ static void test_cpu_is_held_back(void **state)
     (void) state;
     if (!rig_has_cgroups(&rig))
         skip();
-    uint64_t others = rig_count_cgroups(&rig);
-    assert_int_equal(others, 0);
     assert_true(rig_start_files(&rig, "spin", 1, (struct files){&file, 1}, &config));
     for (uint64_t i = 1; i < 100; i++) {
         char path[64];
         (void) snprintf(path, sizeof path, "/proc/self/fd/%d/cage-%" PRIu64,
                         rig.sandbox.cgroups.dirs[0], i);
-        if (access(path, F_OK) == 0)
-            (void) snprintf(name, sizeof name, "cage-%" PRIu64, i);
+        if (access(path, F_OK) < 0)
+            continue;
+        (void) snprintf(name, sizeof name, "cage-%" PRIu64, i);
+        break;                          /* a later one would be warm */
     }
     assert_true(rig_ask(&rig, "spin", "/spin"));
     assert_true(rig_wait(is_throttled, name));

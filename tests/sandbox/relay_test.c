@@ -55,8 +55,9 @@ static int make(void **state)
     assert_int_equal(listen(unix_listener, 2000), 0);
     assert_int_equal(getsockname(unix_listener, (struct sockaddr *)&unix_address, &size), 0);
     bind_app();
-    relay = relay_new(epoll, unix_listener, ntohs(app_address.sin_port), HOLD_MS);
+    relay = relay_new(epoll, HOLD_MS);
     assert_non_null(relay);
+    relay_serve(relay, unix_listener, ntohs(app_address.sin_port));
     return 0;
 }
 

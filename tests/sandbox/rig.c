@@ -57,6 +57,8 @@ void rig_make(struct rig *rig)
     rig->bus.isekai_run = rig->run;
     rig->bus.isekai_user = "nobody";
     rig->settings.stop_timeout_ms = 500;
+    rig->is_warm = getenv("ISEKAI_TEST_WARM") != NULL;
+    rig->settings.sandbox_warm_cages = rig->is_warm;
     rig->arena = arena_new(ARENA_OCTETS);
     assert_non_null(rig->arena);
 }
@@ -88,6 +90,19 @@ void rig_remove(struct rig *rig)
 
 /* ---- changes ---- */
 
+static bool has_warm(void *rig_)
+{
+    const struct rig *rig = rig_;
+
+    return supervisor_count_warm(rig->sandbox.supervisor) == rig->warm_wanted;
+}
+
+void rig_wait_warm(struct rig *rig, uint64_t count)
+{
+    rig->warm_wanted = count;
+    assert_true(rig_wait(has_warm, rig));
+}
+
 bool rig_start_files(struct rig *rig, const char *app_id, uint64_t version, struct files files,
                      const struct run_config *config)
 {
@@ -99,6 +114,8 @@ bool rig_start_files(struct rig *rig, const char *app_id, uint64_t version, stru
         .files = files, .config = config,
     };
     rig->fault = (struct fault){0};
+    if (rig->is_warm)
+        rig_wait_warm(rig, rig->settings.sandbox_warm_cages);
     return sandbox_start(&rig->sandbox, &request, clock_now_ms() + START_MS, rig->arena,
                          &rig->state, &rig->failure, &rig->fault);
 }

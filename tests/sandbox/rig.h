@@ -23,10 +23,12 @@ struct rig {
     struct failure failure;         /* of the last start */
     struct fault fault;             /* of the last call */
     char answer[RIG_ANSWER_SIZE];   /* of the last rig_ask(), NUL-terminated */
-    uint64_t run_number;
+    uint64_t run_number, warm_wanted;
+    bool is_warm;                   /* every start shall be warm; fails the test when it is not */
 };
 
-/* The directories and settings; change settings before rig_open(). */
+/* The directories and settings; change settings before rig_open(). No warm cages, but with
+ * ISEKAI_TEST_WARM in the environment, and then every start waits for one. */
 void rig_make(struct rig *rig);
 void rig_open(struct rig *rig);
 void rig_shut(struct rig *rig);         /* sandbox_close(), the directory stays */
@@ -37,6 +39,7 @@ bool rig_start(struct rig *rig, const char *app_id, uint64_t version, const char
 bool rig_start_files(struct rig *rig, const char *app_id, uint64_t version, struct files files,
                      const struct run_config *config);
 bool rig_stop(struct rig *rig, const char *app_id);
+void rig_wait_warm(struct rig *rig, uint64_t count);    /* so many warm cages are ready */
 bool rig_get(struct rig *rig, const char *app_id);
 
 /* GET a path of the app over its socket; the whole answer with its head in rig->answer. False

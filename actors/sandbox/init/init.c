@@ -1,5 +1,8 @@
 /* init.c - process 1 of a cage: starts the app, reaps, relays, and ends when the sandbox does.
  *
+ * In a warm cage, which the sandbox boots before anybody needs it, node waits in warm.js to be told
+ * which app it is, and the relay for the app's socket; all else is as in any other.
+ *
  * Everything here runs before or beside hostile code of the same uid. So: this process cannot
  * be traced or looked into (not dumpable), the app is started without any of its descriptors,
  * and the seccomp filter is on the app before its first instruction. Signals from inside the
@@ -105,6 +108,11 @@ static unsigned long argument(char **argv, enum init_argument which)
     return strtoul(argv[which], NULL, 10);
 }
 
+static bool is_warm(char **argv)
+{
+    return argument(argv, INIT_ARG_PORT) == 0;
+}
+
 static void limit(int resource, unsigned long value, const char *step)
 {
     struct rlimit both = {value, value};
@@ -157,6 +165,7 @@ static void install_filter(const struct init *self)
 /* In the child: from here to the app. Process 1's descriptors are closed on exec, and here too. */
 static void become_app(const struct init *self, char **argv)
 {
+    unsigned first = INIT_FD_HANDOVER;
     sigset_t none;
 
     (void) setsid();
@@ -166,7 +175,9 @@ static void become_app(const struct init *self, char **argv)
     (void) sigemptyset(&none);
     (void) sigprocmask(SIG_SETMASK, &none, NULL);
     install_filter(self);
-    if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
+    if (is_warm(argv) && dup2(INIT_FD_LISTENER, (int)first++) < 0)
+        fail("handover");
+    if (syscall(SYS_close_range, first, ~0U, 0) < 0)
         fail("close_range");
     execve(argv[INIT_ARG_APP], argv + INIT_ARG_APP, environ);
     fail(argv[INIT_ARG_APP]);
@@ -184,6 +195,8 @@ static void start_app(struct init *self, char **argv)
         become_app(self, argv);
     (void) close(self->filter_pair[1]);
     watch(self, self->filter_pair[0], self->filter_pair);
+    if (is_warm(argv))
+        (void) close(INIT_FD_LISTENER);     /* node's end has one holder: node */
 }
 
 /* ---- events ---- */
@@ -238,15 +251,36 @@ static void handle_signals(struct init *self)
     }
 }
 
+/* An order, and the descriptor that came with it, or -1. */
+static ssize_t receive(struct init_order *order, int *fd)
+{
+    union { struct cmsghdr align; char octets[CMSG_SPACE(sizeof(int))]; } control;
+    struct iovec piece = {order, sizeof *order};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.octets,
+                             .msg_controllen = sizeof control.octets};
+    ssize_t size = recvmsg(INIT_FD_CONTROL, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *passed = size > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+
+    *fd = -1;
+    if (passed && passed->cmsg_level == SOL_SOCKET && passed->cmsg_type == SCM_RIGHTS)
+        memcpy(fd, CMSG_DATA(passed), sizeof *fd);
+    return size;
+}
+
 static void handle_orders(struct init *self)
 {
     struct init_order order;
-    ssize_t size = recv(INIT_FD_CONTROL, &order, sizeof order, MSG_DONTWAIT);
+    int fd;
+    ssize_t size = receive(&order, &fd);
 
     if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
         _exit(EXIT_SUCCESS);                /* the sandbox is gone */
     if (size == sizeof order && order.kind == INIT_STOP)
         stop_app(self, order.value);
+    if (size == sizeof order && order.kind == INIT_SERVE && fd >= 0) {
+        relay_serve(self->relay, fd, (uint16_t)order.value);
+        report(INIT_SERVES, 0);
+    }
 }
 
 static void take_listener(struct init *self)
@@ -346,10 +380,11 @@ static void prepare(struct init *self, char **argv)
     self->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (self->signals < 0 || self->epoll < 0)
         fail("signalfd, epoll");
-    self->relay = relay_new(self->epoll, INIT_FD_LISTENER, (uint16_t)argument(argv, INIT_ARG_PORT),
-                            (int64_t)argument(argv, INIT_ARG_HOLD_MS));
+    self->relay = relay_new(self->epoll, (int64_t)argument(argv, INIT_ARG_HOLD_MS));
     if (!self->relay)
         fail("memory");
+    if (!is_warm(argv))
+        relay_serve(self->relay, INIT_FD_LISTENER, (uint16_t)argument(argv, INIT_ARG_PORT));
 }
 
 int main(int argc, char **argv)

@@ -12,29 +12,36 @@
 /* The descriptors isekai-init is started with, beside 0 (nothing), 1 and 2 (the app's log). */
 enum {
     INIT_FD_CONTROL = 3,        /* this protocol */
-    INIT_FD_LISTENER = 4,       /* the app's listening UNIX socket */
+    INIT_FD_LISTENER = 4,       /* the app's listening UNIX socket; in a warm cage, INIT_ARG_PORT 0,
+                                 * what node is told over which app it is, as INIT_FD_HANDOVER */
     INIT_FD_LIFELINE = 5,       /* end of file: the sandbox is gone, and so are we */
     INIT_FD_FILTER = 6,         /* the seccomp program of the app */
     INIT_FD_COUNT = 7
 };
 
+/* Of the node of a warm cage; see warm.js, which closes it before the app's first line. */
+enum { INIT_FD_HANDOVER = 3 };
+
 enum init_report_kind {
     INIT_BEGAN = 1,             /* the cage stands, the app is about to start */
     INIT_ACTIVITY,              /* octets went through the relay since the last report */
     INIT_APP_EXITED,            /* value is the status of wait(2) */
-    INIT_REFUSED                /* system call number `value` was refused `count` times so far */
+    INIT_REFUSED,               /* system call number `value` was refused `count` times so far */
+    INIT_SERVES                 /* INIT_SERVE is done */
 };
 struct init_report { uint32_t kind; int32_t value; uint32_t count; };
 
 enum init_order_kind {
-    INIT_STOP = 1               /* take no more connections; SIGTERM to the app once those there are
+    INIT_STOP = 1,              /* take no more connections; SIGTERM to the app once those there are
                                  * have their answers, after value ms at the latest */
+    INIT_SERVE                  /* a warm cage has an app now: value is its port, and its listening
+                                 * socket comes with the message */
 };
 struct init_order { uint32_t kind; uint32_t value; };
 
 /* argv[1..] of isekai-init, before the app's own argv. */
 enum init_argument {
-    INIT_ARG_PORT = 1,          /* where the app listens in its own network */
+    INIT_ARG_PORT = 1,          /* where the app listens in its network; 0: INIT_SERVE will tell */
     INIT_ARG_HOLD_MS,           /* how long a connection waits for an app to listen */
     INIT_ARG_OPEN_FILES,        /* RLIMIT_NOFILE of the app */
     INIT_ARG_FILE_MB,           /* RLIMIT_FSIZE */

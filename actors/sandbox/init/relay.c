@@ -40,7 +40,7 @@ struct relay {
     int64_t hold_ms;
     bool listens;               /* the last connection to the app came through */
     bool listened;              /* one has, at any time */
-    bool paused, refusing;      /* the listener is not watched: all places taken; for good */
+    bool paused, refusing;      /* the listener is not watched: none yet or no place left; for good */
     bool has_dead, app_is_gone;
     uint32_t family_turn;       /* 127.0.0.1 and ::1 are tried in turn */
     int64_t refused_since_ms;   /* nobody listens since then; 0: somebody does, or nobody has asked */
@@ -418,19 +418,26 @@ uint64_t relay_octets(const struct relay *self)
     return self->octets;
 }
 
-struct relay *relay_new(int epoll, int listener, uint16_t port, int64_t hold_ms)
+struct relay *relay_new(int epoll, int64_t hold_ms)
 {
     struct relay *self = calloc(1, sizeof *self);
 
     if (!self)
         return NULL;
     self->epoll = epoll;
-    self->listener = listener;
-    self->port = port;
+    self->listener = -1;
     self->hold_ms = hold_ms;
     self->last = &self->first;
-    watch_listener(self, true);
+    self->paused = true;
     return self;
+}
+
+void relay_serve(struct relay *self, int listener, uint16_t port)
+{
+    self->listener = listener;
+    self->port = port;
+    if (!self->refusing)
+        watch_listener(self, true);
 }
 
 void relay_free(struct relay *self)
@@ -444,6 +451,7 @@ void relay_free(struct relay *self)
         free(self->first);
         self->first = next;
     }
-    (void) close(self->listener);
+    if (self->listener >= 0)
+        (void) close(self->listener);
     free(self);
 }

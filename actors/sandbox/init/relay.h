@@ -27,8 +27,9 @@ enum {
 
 struct relay;
 
-/* NULL: no memory. */
-struct relay *relay_new(int epoll, int listener, uint16_t port, int64_t hold_ms);
+/* NULL: no memory. It serves nobody before relay_serve(), once, which takes over the listener. */
+struct relay *relay_new(int epoll, int64_t hold_ms);
+void relay_serve(struct relay *self, int listener, uint16_t port);
 void relay_free(struct relay *self);                    /* NULL is welcome */
 
 void relay_handle(struct relay *self, void *data, uint32_t events, int64_t now_ms);
