@@ -2,10 +2,12 @@
 # documents.sh [PAGE ...] - what the pages name in backticks is there.
 #
 # A word like `path/file.ext` must be a file of the tree, and `function()` must stand in the sources as a
-# word before a parenthesis, outside of comments. Without arguments: docs/ARCHITECTURE.md and README.md.
+# word before a parenthesis, outside of comments. A `test_name()` must stand in the file of tests/ that the
+# page names last before it, and each row of a table of promises must name such a file. Without arguments:
+# docs/ARCHITECTURE.md, docs/SECURITY.md and README.md.
 set -eu
 cd "$(dirname "$0")/../.."
-[ $# -gt 0 ] || set -- docs/ARCHITECTURE.md README.md
+[ $# -gt 0 ] || set -- docs/ARCHITECTURE.md docs/SECURITY.md README.md
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -25,6 +27,13 @@ while IFS= read -r file; do
     [ -f "$file" ] || echo "no such file: $file"
 done <"$work/files" >"$work/gone"
 grep -vxF -f "$work/there" "$work/functions" | sed 's/^/no such function: /' >>"$work/gone" || true
+
+grep -hoE '`[^`]+`' "$@" | tr -d '`()' | awk '/^tests\// {file = $0} /^test_[a-z0-9_]+$/ {print file, $0}' |
+    while read -r file name; do
+        grep -qE "\\b$name\\(" "$file" || echo "no such test: $file $name"
+    done >>"$work/gone"
+awk '/^\| promise / {inside = 1; next} !/^\|/ {inside = 0}
+    inside && !/^\|-/ && !/`tests\/[^`]+`/ {print "a promise without a test: " $0}' "$@" >>"$work/gone"
 cat "$work/gone"
 echo "$(grep -c . "$work/files") files and $(grep -c . "$work/functions") functions are named"
 [ -s "$work/files" ] && [ -s "$work/functions" ] && [ ! -s "$work/gone" ]
