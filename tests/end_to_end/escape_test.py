@@ -169,6 +169,13 @@ class Corpus:
         lines = self.product.http("GET", f"/api/apps/{app_id}/logs?tail=1000").json()["logs"]
         self.assertTrue(lines)
 
+    def nothing_listens(self, _):
+        """What the app listens on is not on this host."""
+        for family, address in [(socket.AF_INET, ("127.0.0.1", self.host.facts["free_port"])),
+                                (socket.AF_INET, ("127.0.0.1", 9229)), (socket.AF_UNIX, "\0escaped")]:
+            with socket.socket(family) as client, self.assertRaises(ConnectionRefusedError, msg=address):
+                client.connect(address)
+
     def cookies_stay_its_own(self, app_id):
         headers = self.see(app_id, "/set").headers
         self.assertEqual(headers.get_all("Set-Cookie"), ["own=1"])

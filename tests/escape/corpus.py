@@ -274,7 +274,7 @@ PROGRAMS = {
         "abstract": "got listens",
         "interfaces": "got lo",
         "routes": "got 0",
-    }),
+    }, after="nothing_listens"),
 
     # ---- amounts ----
     "fork_bomb": Program({
@@ -408,7 +408,7 @@ PROGRAMS = {
         "of_init": "got true",
         "of_itself": "got true",
         "of_others": "refused .*",
-    }),
+    }, after="nothing_listens"),
     "devices": Program({
         **dict.fromkeys("mem kmem port kmsg sda vda nvme0n1 loop-control loop0 fuse kvm net/tun vhost-net "
                         "vsock rtc0 input/event0 dri/card0 snd mapper/control userfaultfd hpet cuse ppp "
