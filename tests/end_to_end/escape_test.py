@@ -21,7 +21,8 @@ from corpus import PROGRAMS  # noqa: E402
 LOG_OCTETS = 65536
 SETTINGS = {"apps_rate_limit": 100000, "sandbox_rate_limit": 100000, "preview_rate_limit": 100000,
             "max_pids": corpus.PIDS, "max_memory_mb": corpus.MEMORY_MB, "log_bytes_max": LOG_OCTETS,
-            "max_file_mb": corpus.FILE_MB, "max_open_files": corpus.FILES, "stop_timeout_ms": 500}
+            "max_file_mb": corpus.FILE_MB, "max_open_files": corpus.FILES, "stop_timeout_ms": 500,
+            "sandbox_warm_cages": 0}        # so that those left can be counted
 AT_ONCE = 3
 NEIGHBOUR = """
 const fs = require('fs'), net = require('net');
