@@ -234,7 +234,7 @@ static void a_name_of_a_private_address_is_refused(void **state)
     expect_answer(ask("home.test", port), "X-Egress-Code: EGRESS_PRIVATE\r\n");
     expect_report("home.test", port, EGRESS_PRIVATE);
     grant("six.test", port);
-    expect_answer(ask("six.test", port), "home.test has no public address" + 10);
+    expect_answer(ask("six.test", port), "six.test has no public address");
     expect_report("six.test", port, EGRESS_PRIVATE);
     grant("169.254.169.254", 80);
     expect_answer(ask("169.254.169.254", 80), "X-Egress-Code: EGRESS_PRIVATE\r\n");
