@@ -50,6 +50,7 @@ static void print_text_type(FILE *out, const struct field *field)
     static const char *const forms[] = {
         [ANY] = "text", [TRIMMED] = "text, trimmed,", [LINE] = "one line",
         [APP_ID] = "letters, digits, - and _,", [FILE_PATH] = "file path",
+        [SECRET_NAME] = "[A-Z][A-Z0-9_]*", [SECRET_VALUE] = "text without NUL",
     };
 
     fprintf(out, "%s of ", forms[field->form]);

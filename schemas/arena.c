@@ -17,7 +17,7 @@ struct block {
 struct arena {
     struct block *newest;
     size_t given, octets_max;
-    bool exhausted;
+    bool exhausted, wipes;
 };
 
 struct arena *arena_new(size_t octets_max)
@@ -36,9 +36,16 @@ void arena_free(struct arena *arena)
     while (arena->newest) {
         struct block *oldest_left = arena->newest;
         arena->newest = oldest_left->next;
+        if (arena->wipes)
+            explicit_bzero(oldest_left->octets, oldest_left->used);
         free(oldest_left);
     }
     free(arena);
+}
+
+void arena_wipe(struct arena *arena)
+{
+    arena->wipes = true;
 }
 
 static struct block *block_for(struct arena *arena, size_t size)

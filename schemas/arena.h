@@ -20,6 +20,7 @@ struct arena;
 
 struct arena *arena_new(size_t octets_max);             /* NULL: no memory */
 void  arena_free(struct arena *arena);
+void  arena_wipe(struct arena *arena);                  /* what it held is zeroed when it goes */
 void *arena_take(struct arena *arena, size_t size);
 char *arena_copy(struct arena *arena, const void *from, size_t size);   /* adds a NUL behind */
 struct text arena_text(struct arena *arena, struct text from);          /* at is NUL-terminated */

@@ -19,6 +19,8 @@ bool text_fits(const struct field *field, struct text *text)
     case LINE:      return !text_has_control(*text);
     case APP_ID:    return text_is_app_id(*text);
     case FILE_PATH: return text_is_file_path(*text);
+    case SECRET_NAME: return text_is_secret_name(*text);
+    case SECRET_VALUE: return text_is_secret_value(*text);
     default:        return true;
     }
 }

@@ -93,6 +93,7 @@ static void write_text(const struct field *field, const char *name, char *out, s
     static const char *const what[] = {
         [ANY] = "a text", [TRIMMED] = "a text", [LINE] = "one line",
         [APP_ID] = "a text of letters, digits, - and _", [FILE_PATH] = "a file path",
+        [SECRET_NAME] = "a text of A-Z, digits and _", [SECRET_VALUE] = "a text without NUL",
     };
 
     (void) snprintf(out, size, "%s must be %s of %" PRIu64 " to %" PRIu64 " characters", name,

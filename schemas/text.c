@@ -154,6 +154,22 @@ bool text_is_package_range(struct text text)
     return true;
 }
 
+bool text_is_secret_name(struct text text)
+{
+    if (text.size < 1 || text.size > SECRET_NAME_MAX || text.at[0] < 'A' || text.at[0] > 'Z')
+        return false;
+    for (size_t i = 1; i < text.size; i++)
+        if (!(text.at[i] >= 'A' && text.at[i] <= 'Z') && !(text.at[i] >= '0' && text.at[i] <= '9') &&
+            text.at[i] != '_')
+            return false;
+    return true;
+}
+
+bool text_is_secret_value(struct text text)
+{
+    return text.size >= 1 && text.size <= SECRET_VALUE_OCTETS_MAX && !memchr(text.at, '\0', text.size);
+}
+
 static bool is_path_name(const char *at, size_t size)
 {
     if (size == 0 || size > NAME_OCTETS_MAX)

@@ -59,6 +59,12 @@ bool text_is_package_range(struct text text);
  * name, no backslash, no control character, no NUL, each name at most 255 octets. */
 bool text_is_file_path(struct text text);
 
+/* What an app may find in its environment: 1..64 of [A-Z][A-Z0-9_]*, and 1..4096 octets without
+ * NUL. */
+enum { SECRET_NAME_MAX = 64, SECRET_VALUE_OCTETS_MAX = 4096 };
+bool text_is_secret_name(struct text text);
+bool text_is_secret_value(struct text text);
+
 /* The DNS label of an app's preview: the id itself where it is 1..63 of [a-z0-9-] without
  * a hyphen at either end, else `x` and the base32 (RFC 4648, lower case, no padding) of the
  * id's SHA-256. An id that looks like such a hash is hashed too, so that nobody can name an app

@@ -140,22 +140,19 @@ static bool tell_store(struct change *self, const struct method *method, const v
     return true;
 }
 
-static bool advance(struct change *self, enum operation_step step,
-                    const struct version_content *content, struct fault *fault)
+static bool advance(struct change *self, enum operation_step step, struct advance_request more,
+                    struct fault *fault)
 {
-    const struct advance_request request = {
-        .operation_id = text_from(self->operation_id),
-        .owner = text_from(call_instance(self->call)),
-        .lease_ms = self->apps->settings->apps_lease_ms,
-        .step = step,
-        .run_id = text_from(self->run_id),
-        .new_version = content,
-    };
     struct advance_reply reply;
 
-    if (!tell_store(self, &method_store_advance, &request, &reply, fault))
+    more.operation_id = text_from(self->operation_id);
+    more.owner = text_from(call_instance(self->call));
+    more.lease_ms = self->apps->settings->apps_lease_ms;
+    more.step = step;
+    more.run_id = text_from(self->run_id);
+    if (!tell_store(self, &method_store_advance, &more, &reply, fault))
         return false;
-    if (content)
+    if (more.new_version)
         self->version = reply.version;
     return true;
 }
@@ -163,7 +160,16 @@ static bool advance(struct change *self, enum operation_step step,
 bool change_store(struct change *self, const struct version_content *content, struct fault *fault)
 {
     call_progress(self->call, "storing", NULL);
-    return advance(self, operation_step_stored, content, fault);
+    return advance(self, operation_step_stored, (struct advance_request){.new_version = content},
+                   fault);
+}
+
+bool change_store_secrets(struct change *self, const struct secret_change *secrets, uint32_t count,
+                          struct fault *fault)
+{
+    call_progress(self->call, "storing", NULL);
+    return advance(self, operation_step_stored,
+                   (struct advance_request){.secrets = {secrets, count}}, fault);
 }
 
 bool change_ask_sandbox(struct change *self, const struct method *method, uint32_t within_ms,
@@ -189,11 +195,11 @@ bool change_run(struct change *self, uint64_t version, struct files files,
 
     call_progress(self->call, "starting", NULL);
     /* The run's name is written down before it may exist. */
-    if (!self->version && !advance(self, operation_step_stored, NULL, fault))
+    if (!self->version && !advance(self, operation_step_stored, (struct advance_request){0}, fault))
         return false;
     if (!change_ask_sandbox(self, &method_sandbox_start, START_WAIT_MS, &request, state, fault))
         return false;
-    if (!advance(self, operation_step_started, NULL, fault)) {
+    if (!advance(self, operation_step_started, (struct advance_request){0}, fault)) {
         self->is_unsure = true;         /* it runs, and the store does not know */
         return false;
     }
@@ -218,6 +224,8 @@ static const char *event_kind(enum operation_kind kind)
         [operation_kind_apply] = "suggestion_applied", [operation_kind_execute] = "app_executed",
         [operation_kind_start] = "app_started", [operation_kind_stop] = "app_stopped",
         [operation_kind_wake] = "app_woken", [operation_kind_remove] = "app_deleted",
+        [operation_kind_set_secrets] = "secret_set",
+        [operation_kind_remove_secrets] = "secret_removed",
     };
     return kinds[kind];
 }
@@ -231,6 +239,7 @@ static bool describe(struct change *self, const struct fault *cause, struct audi
         .version = self->version,
         .fault = cause ? text_from(fault_name(cause->kind)) : (struct text){0},
         .reason = cause ? text_from(cause->reason) : (struct text){0},
+        .secrets = self->secrets,
     };
     char event_id[UUID_SIZE];
     msgpack_sbuffer packed;

@@ -33,6 +33,7 @@ struct change {
     const struct stored_app *before;    /* NULL: the app is new */
     bool replayed;                      /* the key was used before, and that operation has ended */
     struct operation_result result;     /* once finished, or replayed */
+    struct texts secrets;               /* names that it sets or removes, for the audit event */
     const struct failure *told;         /* with a fault, when it is more than the last call said */
     bool held;
     bool is_unsure;                     /* what runs now is not what the store says, or may not be */
@@ -56,6 +57,10 @@ bool change_begin(struct change *self, struct call *call, const struct change_st
 void change_adopt(struct change *self, struct call *call, const struct operation *operation);
 
 bool change_store(struct change *self, const struct version_content *content, struct fault *fault);
+
+/* Keep beside the app's secrets what this change makes of them, for its run alone. */
+bool change_store_secrets(struct change *self, const struct secret_change *secrets, uint32_t count,
+                          struct fault *fault);
 
 /* Run the stored version (or `version`, when it stored none). *run is what finish needs. */
 bool change_run(struct change *self, uint64_t version, struct files files,

@@ -15,7 +15,13 @@
 #include "bus/clock.h"
 #include "bus/owned.h"
 
-enum { HEAD_OCTETS_MAX = 64, LAST_LINE_OCTETS = 16384, LINE_ROOM = 3 * LOG_LINE_OCTETS_MAX };
+enum {
+    HEAD_OCTETS_MAX = 64,
+    LAST_LINE_OCTETS = 16384,
+    LINE_ROOM = 3 * LOG_LINE_OCTETS_MAX,
+    PART_OCTETS = LOG_LINE_OCTETS_MAX + SECRET_VALUE_OCTETS_MAX,    /* a value that begins in the
+                                                                     * line ends in the part */
+};
 
 static const char *const stream_names[LOG_STREAMS] = {"stdout", "stderr", "system"};
 
@@ -147,10 +153,10 @@ static void tell_dropped(struct app_log *self)
 /* Keep the start of a line until its end comes. */
 static void keep(struct app_log_part *part, const char *octets, size_t size)
 {
-    size_t room = LOG_LINE_OCTETS_MAX - part->size;
+    size_t room = PART_OCTETS - part->size;
 
     if (!part->at)
-        part->at = malloc(LOG_LINE_OCTETS_MAX);
+        part->at = malloc(PART_OCTETS);
     if (!part->at)
         return;
     if (size > room) {
@@ -161,25 +167,76 @@ static void keep(struct app_log_part *part, const char *octets, size_t size)
     part->size += size;
 }
 
+/* Looking for secrets is paid for like writing, so that no app can have more than its share. */
+static void write_without_secrets(struct app_log *self, enum log_stream stream,
+                                  const struct app_log_part *part)
+{
+    size_t size = part->size < LOG_LINE_OCTETS_MAX ? part->size : LOG_LINE_OCTETS_MAX;
+    char line[LOG_LINE_OCTETS_MAX];
+    uint64_t steps;
+
+    if (self->hides_count == 0) {
+        write_line(self, stream, part->at, size);
+        return;
+    }
+    size = secrets_hide(self->hides, LOG_HIDES_MAX, part->at, size, part->size, line, sizeof line,
+                        &steps);
+    self->tokens -= (int64_t)(steps / LOG_STEPS_PER_OCTET);
+    write_line(self, stream, line, size);
+}
+
 static void end_line(struct app_log *self, enum log_stream stream)
 {
     struct app_log_part *part = &self->parts[stream];
 
     if (part->size > 0 && part->at[part->size - 1] == '\r' && !part->cut)
         part->size--;
-    write_line(self, stream, part->at, part->size);
+    write_without_secrets(self, stream, part);
     part->size = 0;
     part->cut = false;
+}
+
+/* A value that has lost a part of itself would not be known: what is left of its line goes too. */
+static void drop(struct app_log *self, struct app_log_part *part, const char *octets, size_t size)
+{
+    drop_octets(self, size);
+    if (self->hides_count == 0)
+        return;
+    drop_octets(self, part->size);
+    part->size = 0;
+    part->cut = false;
+    part->broken = octets[size - 1] != '\n';
+}
+
+/* Behind the end of a line that was broken; false when it has not come yet. */
+static bool pass_broken(struct app_log *self, struct app_log_part *part, const char **octets,
+                        size_t *size)
+{
+    const char *end;
+
+    if (!part->broken)
+        return true;
+    end = memchr(*octets, '\n', *size);
+    size_t passed = end ? (size_t)(end + 1 - *octets) : *size;
+    part->broken = !end;
+    drop_octets(self, passed);
+    *octets += passed;
+    *size -= passed;
+    return end;
 }
 
 void app_log_take(struct app_log *self, enum log_stream stream, const char *octets, size_t size)
 {
     struct app_log_part *part = &self->parts[stream];
 
+    if (size == 0)
+        return;
     if (!may_write(self, size)) {
-        drop_octets(self, size);
+        drop(self, part, octets, size);
         return;
     }
+    if (!pass_broken(self, part, &octets, &size))
+        return;
     if (self->dropped > 0)
         tell_dropped(self);
     while (size > 0) {
@@ -206,6 +263,30 @@ void app_log_say(struct app_log *self, const char *format, ...)
         write_line(self, LOG_SYSTEM, text, strnlen(text, sizeof text));
 }
 
+bool app_log_hide(struct app_log *self, struct secrets *secrets, struct fault *fault)
+{
+    for (int i = 0; secrets && i < LOG_HIDES_MAX; i++)
+        if (!self->hides[i]) {
+            self->hides[i] = secrets_hold(secrets);
+            self->hides_count++;
+            return true;
+        }
+    return !secrets || fault_set(fault, FAULT_internal, "%d sets of secrets are hidden already",
+                                 LOG_HIDES_MAX);
+}
+
+void app_log_show(struct app_log *self, struct secrets *secrets)
+{
+    for (int i = 0; secrets && i < LOG_HIDES_MAX; i++)
+        if (self->hides[i] == secrets) {
+            secrets_drop(&self->hides[i]);
+            self->hides_count--;
+            break;
+        }
+    for (int stream = 0; self->hides_count == 0 && stream < LOG_STREAMS; stream++)
+        self->parts[stream].broken = false;     /* whoever wrote it is gone */
+}
+
 void app_log_end_lines(struct app_log *self)
 {
     for (int stream = 0; stream < LOG_STREAMS; stream++)
@@ -223,6 +304,9 @@ void app_log_close(struct app_log *self)
         free(self->parts[stream].at);
         self->parts[stream] = (struct app_log_part){0};
     }
+    for (int i = 0; i < LOG_HIDES_MAX; i++)
+        secrets_drop(&self->hides[i]);
+    self->hides_count = 0;
     fd_drop(&self->file);
     fd_drop(&self->dir);
 }

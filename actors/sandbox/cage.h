@@ -17,6 +17,7 @@
 #include "actors/sandbox/cgroup.h"
 #include "actors/sandbox/entry.h"
 #include "actors/sandbox/limits.h"
+#include "actors/sandbox/secrets.h"
 
 enum {
     CAGE_UID = 1000,                    /* what the app sees itself as */
@@ -36,6 +37,7 @@ struct cage_spec {
     uid_t uid;                          /* 0: stay who we are */
     int listener, filter;
     const struct cage_group *group;
+    const struct secrets *secrets;      /* NULL: none */
 };
 
 /* An argument vector in one piece of memory. */

@@ -139,7 +139,7 @@ static pid_t clone_into(const struct start *start, int *pidfd)
 static void drop_ends(struct start *start)
 {
     /* The listener and the filter are the caller's. */
-    static const int ours[] = {0, 1, 2, INIT_FD_CONTROL, INIT_FD_LIFELINE};
+    static const int ours[] = {0, 1, 2, INIT_FD_CONTROL, INIT_FD_LIFELINE, INIT_FD_SECRETS};
 
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         fd_drop(&start->ends[ours[i]]);
@@ -172,6 +172,8 @@ static bool open_ends(struct start *start, struct cage_process *out, struct faul
     start->ends[INIT_FD_CONTROL] = pair[1];
     start->ends[INIT_FD_LISTENER] = start->spec->listener;
     start->ends[INIT_FD_FILTER] = start->spec->filter;
+    if (!secrets_pipe(start->spec->secrets, &start->ends[INIT_FD_SECRETS], fault))
+        return false;
     int one = 1;
     (void) setsockopt(out->control, SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
     for (int i = 0; i < 2; i++)
@@ -196,7 +198,7 @@ static bool make_process(struct start *start, struct cage_process *out, struct f
 
 bool cage_start(const struct cage_spec *spec, struct cage_process *out, struct fault *fault)
 {
-    struct start start = {.spec = spec, .ends = {-1, -1, -1, -1, -1, -1, -1}};
+    struct start start = {.spec = spec, .ends = {-1, -1, -1, -1, -1, -1, -1, -1}};
 
     *out = (struct cage_process){.pidfd = -1, .control = -1, .log = {-1, -1}, .lifeline = -1};
     bool started = cage_arguments(spec, &start.arguments, fault) &&

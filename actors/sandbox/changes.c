@@ -65,10 +65,12 @@ static bool copy_code(struct change *change, struct run_plan *plan, struct fault
     return false;
 }
 
-/* The code for one run, in a warm cage if there is one. */
+/* The code for one run, in a warm cage if there is one. An app with secrets starts cold: the environment
+ * of a warm cage's node is made already. */
 static bool prepare(struct change *change, struct run_plan *plan, struct fault *fault)
 {
-    (void) supervisor_take_warm(change->sandbox->supervisor, plan);
+    if (!plan->secrets)
+        (void) supervisor_take_warm(change->sandbox->supervisor, plan);
     if (copy_code(change, plan, fault))
         return true;
     supervisor_drop_warm(change->sandbox->supervisor, plan->warm);
@@ -184,13 +186,14 @@ static bool replace(struct change *change, struct fault *fault)
         return false;
     }
     change->plan.keep_door = true;
-    if (settle_data(change, &change->plan, fault) && begin(change, &change->plan, fault))
-        return true;
-    if (*old.app_id)
+    bool begun = settle_data(change, &change->plan, fault) &&
+                 begin(change, &change->plan, fault);
+    if (!begun && *old.app_id)
         bring_back(change, &old);
-    else
+    else if (!begun)
         supervisor_close_door(supervisor, change->plan.app_id);
-    return false;
+    secrets_drop(&old.secrets);
+    return begun;
 }
 
 static bool start_fresh(struct change *change, struct fault *fault)
@@ -254,15 +257,16 @@ static void sweep(struct sandbox *self, bool started, const struct fault *fault)
         (void) sweeper_wait_clean(self->sweeper, clock_now_ms() + SWEEP_WAIT_MS);
 }
 
-bool sandbox_start(struct sandbox *self, const struct start_request *request, int64_t deadline_ms,
-                   struct arena *arena, struct run_state *out, struct failure *failure,
-                   struct fault *fault)
+bool sandbox_start(struct sandbox *self, const struct start_request *request,
+                   struct secrets *secrets, int64_t deadline_ms, struct arena *arena, struct run_state *out,
+                   struct failure *failure, struct fault *fault)
 {
     struct change change = {.sandbox = self, .arena = arena, .failure = failure, .app = -1};
 
     *failure = (struct failure){0};
     if (!name_plan(&change, request, deadline_ms, fault))
         return false;
+    change.plan.secrets = secrets;
     change.claim = claims_take(self->claims, change.plan.app_id, deadline_ms, fault);
     if (!change.claim)
         return false;

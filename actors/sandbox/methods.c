@@ -1,19 +1,34 @@
 /* methods.c - the sandbox's front door: which name calls which function. */
 #include "actors/sandbox/sandbox.h"
 
+bool sandbox_reveal(struct call *call, struct text app_id, struct text run_id,
+                    struct secrets **out, struct fault *fault)
+{
+    const struct reveal_request request = {.app_id = app_id, .run_id = run_id};
+    struct reveal_reply reply;
+
+    *out = NULL;
+    arena_wipe(call_arena(call));       /* the answer lies there */
+    return call_ask(call, &method_store_reveal, &request, &reply, fault) &&
+           secrets_new(&reply, out, fault);
+}
+
 static bool call_start(struct call *call, const struct start_request *in, struct run_state *out,
                        struct fault *fault)
 {
     struct failure *failure = arena_take(call_arena(call), sizeof *failure);
+    struct secrets *secrets;
 
     if (!failure)
         return fault_set(fault, FAULT_internal, "no memory to start an app");
-    if (sandbox_start(call_self(call), in, call_deadline_ms(call), call_arena(call), out, failure,
-                      fault))
-        return true;
-    if (failure->log.count > 0)
+    if (!sandbox_reveal(call, in->app_id, in->run_id, &secrets, fault))
+        return fault_while(fault, "the app's secrets");
+    bool started = sandbox_start(call_self(call), in, secrets, call_deadline_ms(call),
+                                 call_arena(call), out, failure, fault);
+    secrets_drop(&secrets);
+    if (!started && failure->log.count > 0)
         call_attach(call, failure);
-    return false;
+    return started;
 }
 
 static bool call_stop(struct call *call, const struct app_ref *in, struct run_state *out,

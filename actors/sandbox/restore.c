@@ -78,6 +78,11 @@ static bool prepare(struct sandbox *self, const struct desired_app *app, struct 
                                   plan->app_copy, fault);
 }
 
+static bool is_passing(const struct fault *fault)
+{
+    return fault_may_retry(fault->kind) || fault->kind == FAULT_timed_out;
+}
+
 /* Whoever asked for this app meanwhile knows better than the page from the store. */
 static bool is_wanted(struct sandbox *self, const char *app_id)
 {
@@ -98,7 +103,7 @@ static struct claim *claim_to_restart(struct sandbox *self, const char *app_id)
                : claims_try(self->claims, app_id, &ignored);
 }
 
-static void restart_begin(struct sandbox *self, const struct desired_app *app,
+static void restart_begin(struct sandbox *self, struct call *call, const struct desired_app *app,
                           struct restart *restart)
 {
     struct fault fault;
@@ -113,7 +118,10 @@ static void restart_begin(struct sandbox *self, const struct desired_app *app,
     restart->claim = claim_to_restart(self, restart->plan.app_id);
     if (!restart->claim || !is_wanted(self, restart->plan.app_id))
         return;
-    if (prepare(self, app, &restart->plan, &fault))
+    if (!sandbox_reveal(call, app->app_id, app->run->run_id, &restart->plan.secrets, &fault)) {
+        if (!is_passing(&fault))        /* else the store is asked again, and the app is there */
+            report_failure(self, &restart->plan, &fault);
+    } else if (prepare(self, app, &restart->plan, &fault))
         restart->ticket = supervisor_ask_begin(self->supervisor, &restart->plan);
     else
         report_failure(self, &restart->plan, &fault);
@@ -133,6 +141,7 @@ static void restart_end(struct sandbox *self, struct restart *restart)
     }
     if (restart->claim)
         claims_give(self->claims, restart->claim);
+    secrets_drop(&restart->plan.secrets);
     *restart = (struct restart){.claim = NULL};
 }
 
@@ -145,7 +154,7 @@ static void restart_page(struct sandbox *self, struct call *call,
     for (i = 0; i < page->apps.count && !call_is_cancelled(call); i++) {
         struct restart *turn = &restarts[i % RESTORE_AT_ONCE];
         restart_end(self, turn);
-        restart_begin(self, &page->apps.at[i], turn);
+        restart_begin(self, call, &page->apps.at[i], turn);
     }
     for (uint32_t left = 0; left < RESTORE_AT_ONCE; left++)
         restart_end(self, &restarts[left]);

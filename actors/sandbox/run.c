@@ -183,7 +183,7 @@ static bool start_process(struct supervisor *self, struct cage *cage, struct fau
         .host = self->parts.host, .app_path = app, .data_path = data,
         .entry = &plan->entry, .limits = &plan->limits, .port = cage->hosted->port,
         .uid = plan->uid, .listener = door_of(cage)->fd, .filter = self->filter,
-        .group = &cage->group,
+        .group = &cage->group, .secrets = plan->secrets,
     };
 
     (void) snprintf(app, sizeof app, "%s/apps/%s/%s", self->parts.workspace->path, plan->app_id,
@@ -266,6 +266,12 @@ static struct cage *cage_new(struct supervisor *self, const struct run_plan *pla
         free(cage);
         return NULL;
     }
+    if (!app_log_hide(&cage->hosted->log, plan->secrets, fault)) {
+        hosted_release(self, cage->hosted);
+        free(cage);
+        return NULL;
+    }
+    (void) secrets_hold(cage->plan.secrets);
     cage->log_after = cage->hosted->log.seq;
     cage->dropped_before = cage->hosted->log.dropped_ever;
     cage->begun_ms = now;
@@ -287,7 +293,9 @@ static void undo(struct supervisor *self, struct cage *cage)
     (void) group_remove(&cage->group);
     if (cage->plan.role == RUN_SERVES)
         door_close(&cage->hosted->door, &self->doors);
+    app_log_show(&cage->hosted->log, cage->plan.secrets);
     hosted_release(self, cage->hosted);
+    secrets_drop(&cage->plan.secrets);
     free(cage);
 }
 

@@ -98,6 +98,7 @@ static void answer_enders(struct supervisor *self, struct cage *cage,
         cage->enders = ender->next;
         ender->end = verdict->end;
         ender->plan = cage->plan;
+        (void) secrets_hold(ender->plan.secrets);
         request_answer(self, ender, true);
     }
 }
@@ -237,6 +238,7 @@ static void finish(struct supervisor *self, struct cage *cage, const struct verd
 {
     run_drain_logs(self, cage);
     app_log_end_lines(&cage->hosted->log);
+    app_log_show(&cage->hosted->log, cage->plan.secrets);
     app_log_say(&cage->hosted->log, "version %" PRIu64 " %s", cage->plan.version,
                 reason_in_words(verdict));
     remember_last(cage, verdict);

@@ -53,10 +53,10 @@ void sandbox_close(struct sandbox *self, int64_t deadline_ms);      /* safe on a
 
 /* Start, or replace what runs: the new version is tried out on a copy of the data while the old one
  * serves; then the old one ends, the new one starts on the real data; if it does not
- * answer, the old one comes back. */
-bool sandbox_start(struct sandbox *self, const struct start_request *request, int64_t deadline_ms,
-                   struct arena *arena, struct run_state *out, struct failure *failure,
-                   struct fault *fault);
+ * answer, the old one comes back, with the secrets it had. `secrets` are those of the new run. */
+bool sandbox_start(struct sandbox *self, const struct start_request *request,
+                   struct secrets *secrets, int64_t deadline_ms, struct arena *arena,
+                   struct run_state *out, struct failure *failure, struct fault *fault);
 bool sandbox_stop(struct sandbox *self, struct text app_id, int64_t deadline_ms,
                   struct arena *arena, struct run_state *out, struct fault *fault);
 bool sandbox_remove(struct sandbox *self, struct text app_id, int64_t deadline_ms,
@@ -74,6 +74,10 @@ bool sandbox_describe(struct sandbox *self, const struct run_view *view, struct 
                       struct run_state *out, struct fault *fault);
 
 /* ---- methods.c, restore.c: on the bus ---- */
+
+/* The secrets for one run, from the store; the caller drops them. */
+bool sandbox_reveal(struct call *call, struct text app_id, struct text run_id,
+                    struct secrets **out, struct fault *fault);
 
 extern const struct actor_method sandbox_methods[];
 extern const size_t sandbox_method_count;

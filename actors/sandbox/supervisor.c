@@ -35,6 +35,8 @@ void request_release(struct request *request)
 {
     if (atomic_fetch_sub(&request->holders, 1) != 1)
         return;
+    if (request->kind == REQUEST_END)
+        secrets_drop(&request->plan.secrets);
     free(request->views);
     free(request);
 }
@@ -125,8 +127,10 @@ bool supervisor_end(struct supervisor *self, const char *app_id, enum run_role r
     bool ok = request_wait(self, request, fault);
     if (ok && ended)
         *ended = request->end;
-    if (ok && plan)
+    if (ok && plan) {
         *plan = request->plan;
+        request->plan.secrets = NULL;
+    }
     request_release(request);
     return ok;
 }
@@ -299,6 +303,7 @@ static void bury_the_gone(struct supervisor *self)
         }
         *at = cage->next;
         self->cage_count--;
+        secrets_drop(&cage->plan.secrets);
         free(cage);
     }
 }

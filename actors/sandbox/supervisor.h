@@ -7,7 +7,8 @@
  * Owns:     its thread, all cages, their sockets and logs; supervisor_free() ends them all.
  *           With supervisor_begin() it takes over the copies named in the plan and discards
  *           them when the run is over, also when it never began.
- * Borrows:  the parts in supervisor_parts, for its life.
+ *           A run holds its plan's secrets by itself.
+ * Borrows:  the parts in supervisor_parts, for its life; a plan's secrets until the begin is answered.
  * Units:    clock_now_ms() for deadlines, milliseconds since 1970 where a name says `wall`.
  * Fails as: capacity (RUNNING_MAX and nobody idle), start_failed (the app, see outcome), conflict
  *           (another change of the app took over), interrupted (shutting down), internal.
@@ -18,6 +19,7 @@
 
 #include "actors/sandbox/cage.h"
 #include "actors/sandbox/door.h"
+#include "actors/sandbox/secrets.h"
 #include "actors/sandbox/sweeper.h"
 #include "actors/sandbox/verdict.h"
 #include "actors/sandbox/workspace.h"
@@ -73,6 +75,7 @@ struct run_plan {
     char data_copy[WORKSPACE_NAME_SIZE];    /* "": the app's own data */
     int64_t deadline_ms;                    /* of its start, beside the start timeout */
     bool keep_door;             /* if it does not answer, connections wait for the next */
+    struct secrets *secrets;    /* NULL: none */
 };
 
 /* How a begun run came out: answered, or why not. */
@@ -136,7 +139,7 @@ bool supervisor_wait_begin(struct supervisor *self, struct request *ticket,
 
 /* End an app's run of that role and wait until nothing of it is left. True with *ended absent
  * (reason 0) when there was none. keep_door: connections wait for the next run. `plan` (may be
- * NULL) is what it was begun with. */
+ * NULL) is what it was begun with; its secrets are held for the caller, who drops them. */
 bool supervisor_end(struct supervisor *self, const char *app_id, enum run_role role,
                     bool keep_door, struct run_end *ended, struct run_plan *plan,
                     struct fault *fault);

@@ -114,8 +114,22 @@ static bool begin_new(const struct work *work, const struct begin_request *reque
     return insert_operation(work, request, operation, fault);
 }
 
-bool store_begin(const struct work *work, const struct begin_request *request,
-                 struct begin_reply *reply, struct fault *fault)
+/* A digest of secrets is kept so that it says nothing of them. */
+static bool blind(const struct work *work, struct begin_request *request, struct fault *fault)
+{
+    unsigned char *digest = arena_take(work->arena, DIGEST_OCTETS);
+
+    if (request->kind != operation_kind_set_secrets)
+        return true;
+    if (!digest)
+        return work_has_memory(work, fault);
+    keys_blind(work->keys, request->digest, digest);
+    request->digest = (struct text){(char *)digest, DIGEST_OCTETS};
+    return true;
+}
+
+static bool begin(const struct work *work, const struct begin_request *request,
+                  struct begin_reply *reply, struct fault *fault)
 {
     struct operation *operation = arena_take(work->arena, sizeof *operation);
     struct operation_row known;
@@ -129,4 +143,12 @@ bool store_begin(const struct work *work, const struct begin_request *request,
     if (found)
         return answer_known(request, &known, operation, fault);
     return begin_new(work, request, operation, reply, fault);
+}
+
+bool store_begin(const struct work *work, const struct begin_request *request,
+                 struct begin_reply *reply, struct fault *fault)
+{
+    struct begin_request kept = *request;
+
+    return blind(work, &kept, fault) && begin(work, &kept, reply, fault);
 }

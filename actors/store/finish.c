@@ -2,6 +2,7 @@
 #include "actors/store/operations.h"
 #include "actors/store/outbox.h"
 #include "actors/store/runs.h"
+#include "actors/store/secrets.h"
 #include "actors/store/versions.h"
 
 /* The version that was kept beside the serving one serves now. */
@@ -74,7 +75,8 @@ static bool change_app(const struct work *work, const struct finish_request *req
 
     if (!app_state_need(work, operation->app_id, &state, fault) ||
         !switch_version(work, request, operation, &state, fault) ||
-        !take_run(work, request, operation, &state, fault))
+        !take_run(work, request, operation, &state, fault) ||
+        !secrets_settle(work, operation, /* is_done= */ !request->failure, fault))
         return false;
     set_status(request, &state);
     return run_apply_end(work, operation->app_id, &state, fault) &&

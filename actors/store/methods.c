@@ -25,6 +25,8 @@ enum {
     access_suggest = WRITES,
     access_suggestion = READS,
     access_probe = WRITES,
+    access_secrets = READS,
+    access_reveal = READS,
 };
 
 typedef bool method_body(const struct work *work, const void *request, void *reply,
@@ -69,6 +71,7 @@ static bool run_method(struct call *call, enum access access, struct errand *err
 
     errand->work = (struct work){
         .arena = call_arena(call),
+        .keys = &store->keys,
         .user = call_user(call),
         .is_admin = call_is_admin(call),
         .request_id = call_request_id(call),

@@ -1,6 +1,7 @@
 /* operations.c - who holds which operation, and how far it has come. */
 #include "actors/store/operations.h"
 
+#include "actors/store/secrets.h"
 #include "actors/store/versions.h"
 
 enum { CLAIM_MAX = 100 };
@@ -162,6 +163,8 @@ static bool check_step(const struct advance_request *request, struct fault *faul
         return fault_set(fault, FAULT_malformed, "step: only finish ends an operation");
     if (request->new_version && request->step != operation_step_stored)
         return fault_set(fault, FAULT_malformed, "newVersion: only with step stored");
+    if (request->secrets.count > 0 && (request->step != operation_step_stored || !request->run_id.at))
+        return fault_set(fault, FAULT_malformed, "secrets: only with step stored and a runId");
     return true;
 }
 
@@ -176,6 +179,8 @@ bool store_advance(const struct work *work, const struct advance_request *reques
     if (operation.step == operation_step_ended)
         return fault_set(fault, FAULT_conflict, "the operation has ended");
     if (request->new_version && !store_content(work, request, &operation, fault))
+        return false;
+    if (request->secrets.count > 0 && !secrets_stage(work, &operation, request, fault))
         return false;
     if (request->step > operation.step)         /* steps never go back */
         operation.step = request->step;

@@ -23,6 +23,11 @@ bool store_open(struct store *store, const char *directory, const struct store_s
     if (!database_open(&store->database, directory, fault))
         return false;
     struct connection *connection = connection_open_writer(&store->database, fault);
+    if (connection && !keys_open(&store->keys, connection, directory, settings->store_key_file,
+                                 fault)) {
+        connection_close(connection);
+        connection = NULL;
+    }
     if (connection)
         store->writer = writer_new(connection, &bounds, fault);
     if (store->writer)
@@ -44,6 +49,7 @@ void store_close(struct store *store)
     readers_free(store->readers);
     writer_free(store->writer);
     database_close(&store->database);
+    keys_close(&store->keys);
     store->readers = NULL;
     store->writer = NULL;
 }

@@ -10,6 +10,7 @@
 #ifndef ISEKAI_ACTORS_STORE_STORE_H
 #define ISEKAI_ACTORS_STORE_STORE_H
 
+#include "actors/store/keys.h"
 #include "actors/store/readers.h"
 #include "actors/store/writer.h"
 #include "bus/actor.h"
@@ -28,6 +29,7 @@ enum {
 struct work {
     struct connection *connection;
     struct arena *arena;
+    const struct keys *keys;
     const char *user;           /* who asks */
     bool is_admin;
     const char *request_id;
@@ -47,6 +49,7 @@ struct store {
     struct database database;
     struct writer *writer;
     struct readers *readers;
+    struct keys keys;
     int64_t operations_kept_ms;
     size_t message_octets_max;
     int64_t next_forget_ms;         /* the control thread's, as is all below */

@@ -25,6 +25,7 @@ struct rig {
     char answer[RIG_ANSWER_SIZE];   /* of the last rig_ask(), NUL-terminated */
     uint64_t run_number, warm_wanted;
     bool is_warm;                   /* every start shall be warm; fails the test when it is not */
+    struct secrets *secrets;        /* of the next starts */
 };
 
 /* The directories and settings; change settings before rig_open(). No warm cages, but with

@@ -115,12 +115,14 @@ static struct text random_form(struct arena *arena, const struct field *field)
 {
     uint64_t count = random_below(8) ? few(field->min, field->max)
                                      : random_between(field->min, field->max);
-    bool is_plain = field->form == APP_ID || field->form == FILE_PATH;
+    bool is_plain = field->form >= APP_ID;
     struct text text = random_text(arena, count, is_plain);
 
     for (size_t i = 0; field->form == LINE && i < text.size; i++)
         if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f)
             ((char *)text.at)[i] = '.';
+    for (size_t i = 0; field->form == SECRET_NAME && i < text.size; i++)
+        ((char *)text.at)[i] = (char)('A' + (unsigned char)text.at[i] % 26);
     if (field->form == FILE_PATH && text.size > 200)
         text.size = 200;                    /* a name is no longer than that */
     return text;

@@ -12,7 +12,7 @@ void fixture_make(struct fixture *fixture)
     *fixture = (struct fixture){
         .directory = "/tmp/isekai-store-XXXXXX",
         .bus.bus_message_bytes_max = 16777216,
-        .settings = {.store_reader_threads = 3, .store_checkpoint_s = 300,
+        .settings = {.store_key_file = "", .store_reader_threads = 3, .store_checkpoint_s = 300,
                      .operations_kept_s = 86400},
         .store.database.lock = -1,
     };

@@ -36,6 +36,7 @@ enum {
     ACTIVITY_REPORT_MS = 1000,
     REFUSALS_REPORT_MS = 1000,
     LINGER_MS = 250,                    /* for answers still on their way when the app has ended */
+    ENVIRONMENT_MAX = 64,
     EXIT_INIT_FAILED = 70,
 };
 
@@ -162,9 +163,33 @@ static void install_filter(const struct init *self)
         fail("seccomp");
 }
 
+/* Process 1 never has the secrets: the child alone reads them, and its memory goes with execve(). */
+static char **environment_with_secrets(void)
+{
+    static char secrets[INIT_SECRETS_OCTETS + 1];
+    static char *environment[ENVIRONMENT_MAX + INIT_SECRETS_MAX + 1];
+    size_t count = 0, size = 0;
+    ssize_t more = 0;
+
+    for (; environ[count] && count < ENVIRONMENT_MAX; count++)
+        environment[count] = environ[count];
+    while (size < INIT_SECRETS_OCTETS &&
+           ((more = read(INIT_FD_SECRETS, secrets + size, INIT_SECRETS_OCTETS - size)) > 0 ||
+            (more < 0 && errno == EINTR)))
+        size += more > 0 ? (size_t)more : 0;
+    if (more < 0)
+        fail("read the secrets");
+    for (size_t at = 0, found = 0; at < size && found < INIT_SECRETS_MAX; found++) {
+        environment[count++] = secrets + at;
+        at += strlen(secrets + at) + 1;
+    }
+    return environment;
+}
+
 /* In the child: from here to the app. Process 1's descriptors are closed on exec, and here too. */
 static void become_app(const struct init *self, char **argv)
 {
+    char **environment = environment_with_secrets();
     unsigned first = INIT_FD_HANDOVER;
     sigset_t none;
 
@@ -179,7 +204,7 @@ static void become_app(const struct init *self, char **argv)
         fail("handover");
     if (syscall(SYS_close_range, first, ~0U, 0) < 0)
         fail("close_range");
-    execve(argv[INIT_ARG_APP], argv + INIT_ARG_APP, environ);
+    execve(argv[INIT_ARG_APP], argv + INIT_ARG_APP, environment);
     fail(argv[INIT_ARG_APP]);
 }
 
@@ -193,6 +218,7 @@ static void start_app(struct init *self, char **argv)
         fail("fork");
     if (self->app == 0)
         become_app(self, argv);
+    (void) close(INIT_FD_SECRETS);
     (void) close(self->filter_pair[1]);
     watch(self, self->filter_pair[0], self->filter_pair);
     if (is_warm(argv))

@@ -16,7 +16,9 @@ enum {
                                  * what node is told over which app it is, as INIT_FD_HANDOVER */
     INIT_FD_LIFELINE = 5,       /* end of file: the sandbox is gone, and so are we */
     INIT_FD_FILTER = 6,         /* the seccomp program of the app */
-    INIT_FD_COUNT = 7
+    INIT_FD_SECRETS = 7,        /* NAME=VALUE and a NUL for each, then the end: what the app, and
+                                 * nobody else, finds in its environment beside what process 1 has */
+    INIT_FD_COUNT = 8
 };
 
 /* Of the node of a warm cage; see warm.js, which closes it before the app's first line. */
@@ -38,6 +40,8 @@ enum init_order_kind {
                                  * socket comes with the message */
 };
 struct init_order { uint32_t kind; uint32_t value; };
+
+enum { INIT_SECRETS_MAX = 32, INIT_SECRETS_OCTETS = INIT_SECRETS_MAX * (64 + 1 + 4096 + 1) };
 
 /* argv[1..] of isekai-init, before the app's own argv. */
 enum init_argument {
