@@ -167,7 +167,8 @@ static const struct {
     ROW("a choice of none", begin_request,
         "\x86\xaboperationId\xa1o\xa5" "appId\xa1" "a\xa4kind\xa3" "fly\xa5owner\xa1o"
         "\xa7leaseMs\xcd\x10\0\xa4user\xa1u",
-        "kind: kind must be one of generate, modify, apply, execute, start, stop, wake, remove\n"
+        "kind: kind must be one of generate, modify, apply, execute, start, stop, wake, remove, "
+        "set_secrets, remove_secrets\n"
         "digest: digest is missing"),
 
     ROW("free: a text", plan_request, "\x82\xa6prompt\xa1x\xa7" "context\xa0",

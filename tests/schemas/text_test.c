@@ -81,6 +81,32 @@ static void app_ids_are_plain(void **state)
     assert_false(text_is_app_id((struct text){longest, 101}));
 }
 
+static void secrets_fit_an_environment(void **state)
+{
+    static const struct row names[] = {
+        ROW("A", true), ROW("API_KEY_2", true), ROW("A_", true), ROW("", false), ROW("a", false),
+        ROW("_A", false), ROW("2A", false), ROW("A-B", false), ROW("A=B", false), ROW("A B", false),
+        ROW("A\0", false), ROW("Ab", false), ROW("\xc3\x84", false), ROW("A@", false),
+        ROW("A[", false), ROW("A/", false), ROW("A:", false), ROW("A^", false), ROW("A`", false),
+    };
+    static const struct row values[] = {
+        ROW("x", true), ROW("a\nb = c\t", true), ROW("\xe2\x82\xac", true), ROW("", false),
+        ROW("a\0b", false), ROW("\0", false),
+    };
+    static char longest[4097];
+
+    (void) state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_int_equal(text_is_secret_name(names[i].text), names[i].wanted);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        assert_int_equal(text_is_secret_value(values[i].text), values[i].wanted);
+    memset(longest, 'A', sizeof longest);
+    assert_true(text_is_secret_name((struct text){longest, 64}));
+    assert_false(text_is_secret_name((struct text){longest, 65}));
+    assert_true(text_is_secret_value((struct text){longest, 4096}));
+    assert_false(text_is_secret_value((struct text){longest, 4097}));
+}
+
 static void file_paths_stay_below_their_app(void **state)
 {
     static const struct row rows[] = {
@@ -164,6 +190,7 @@ int main(void)
         cmocka_unit_test(white_space_is_trimmed_at_both_ends_only),
         cmocka_unit_test(a_c_string_neither_overruns_nor_hides_behind_nul),
         cmocka_unit_test(app_ids_are_plain),
+        cmocka_unit_test(secrets_fit_an_environment),
         cmocka_unit_test(file_paths_stay_below_their_app),
         cmocka_unit_test(file_paths_are_counted_in_characters),
         cmocka_unit_test(labels_are_dns_labels),
