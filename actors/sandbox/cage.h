@@ -32,6 +32,7 @@ struct cage_spec {
     const char *app_path, *data_path;   /* on the host; /app and /data in the cage */
     const struct entry *entry;          /* NULL: a warm cage, which is told later; its port is 0,
                                          * and `listener` what it is told over */
+    const char *const *program;         /* NULL: node and the entry; else this with its words */
     const struct limits *limits;
     uint16_t port;
     uid_t uid;                          /* 0: stay who we are */

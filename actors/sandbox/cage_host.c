@@ -149,7 +149,7 @@ static bool copy_program(int dir, const char *name, const char *from, struct fau
     while ((size = read(source, piece, sizeof piece)) > 0)
         if (!write_octets(target, piece, (size_t)size, fault))
             return false;
-    return size == 0 || tree_fault(fault, "read isekai-init");
+    return size == 0 || tree_fault(fault, "read a program for cages");
 }
 
 static int open_directory(int parent, const char *name, struct fault *fault)
@@ -174,6 +174,16 @@ static const struct { const char *name, *text; } etc_files[] = {
     {"resolv.conf", ""},
 };
 
+static bool copy_proof(int dir, const char *init, struct fault *fault)
+{
+    const char *slash = strrchr(init, '/');
+    char path[PATH_MAX + 16];
+
+    (void) snprintf(path, sizeof path, "%.*sisekai-proof", slash ? (int)(slash + 1 - init) : 0,
+                    init);
+    return copy_program(dir, "proof", path, fault);
+}
+
 static bool write_files(const char *path, const char *init, struct fault *fault)
 {
     OWNED(fd) int cage = open_directory(AT_FDCWD, path, fault);
@@ -188,7 +198,7 @@ static bool write_files(const char *path, const char *init, struct fault *fault)
     return put(programs, "static.js", static_js_begin, (size_t)(static_js_end - static_js_begin),
                fault) &&
            put(programs, "warm.js", warm_js_begin, (size_t)(warm_js_end - warm_js_begin), fault) &&
-           copy_program(programs, "init", init, fault);
+           copy_program(programs, "init", init, fault) && copy_proof(programs, init, fault);
 }
 
 bool cage_host_find(struct cage_host *out, const char *node_path, const char *init,

@@ -1,7 +1,7 @@
 /* cage_host.h - what every cage of this host shares: the programs, and the files it may see.
  *
- * The programs are found once, at the start. isekai-init, the static server and a small /etc
- * are written below <data>/runtime/cage, where the apps' users can read them even when our own
+ * The programs are found once, at the start. isekai-init, isekai-proof, the static server and a
+ * small /etc are written below <data>/runtime/cage, where the apps' users can read them even when our own
  * build tree lies where they cannot go.
  *
  * Owns:     nothing beyond the struct.
@@ -25,7 +25,7 @@ struct cage_host {
     const char *modules;            /* /node_modules of every cage; NULL: none */
 };
 
-/* node_path "" is the first node of PATH. `init` is the built isekai-init. `for_others`: cages
+/* node_path "" is the first node of PATH. `init` is the built isekai-init; isekai-proof lies beside it. `for_others`: cages
  * run as other users than ours. */
 bool cage_host_find(struct cage_host *out, const char *node_path, const char *init,
                     const char *runtime, bool for_others, struct fault *fault);

@@ -166,6 +166,11 @@ static void add_program(struct cage_arguments *out, const struct cage_spec *spec
     add(out, "%" PRIu64, limits->file_mb);
     add(out, "%" PRIu64, limits->pids);
     add(out, "%" PRIu64, has_cgroup ? 0 : limits->memory_mb);
+    if (spec->program) {
+        for (const char *const *word = spec->program; *word; word++)
+            add(out, "%s", *word);
+        return;
+    }
     add(out, "%s", spec->host->caged_node);
     add(out, "--max-old-space-size=%" PRIu64, heap_mb(limits->memory_mb));
     entry_in_cage(spec->entry, entry);

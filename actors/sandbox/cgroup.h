@@ -9,7 +9,7 @@
  *           cgroups_close() and group_remove() give them back. A zeroed group is none.
  * Units:    octets, microseconds; cpu_percent 100 is one core.
  * Fails as: internal.
- * One thread at a time.
+ * Threads:  struct cgroups is constant between opening and closing; a cage_group is one thread's.
  */
 #ifndef ISEKAI_SANDBOX_CGROUP_H
 #define ISEKAI_SANDBOX_CGROUP_H

@@ -1,4 +1,6 @@
 /* methods.c - the sandbox's front door: which name calls which function. */
+#include <stdio.h>
+
 #include "actors/sandbox/sandbox.h"
 
 bool sandbox_reveal(struct call *call, struct text app_id, struct text run_id,
@@ -64,6 +66,13 @@ static bool call_logs(struct call *call, const struct logs_request *in, struct l
     return sandbox_logs(call_self(call), in, call_arena(call), out, fault);
 }
 
+static bool call_proof(struct call *call, const struct nothing *in, struct proof_report *out,
+                       struct fault *fault)
+{
+    (void) in;
+    return sandbox_proof(call_self(call), call_arena(call), out, fault);
+}
+
 /* A thunk per method stands between, so that no function pointer is ever cast. A method of the
  * contract without a function above does not compile; one that has no row cannot be called. */
 #define SANDBOX_METHOD(name, scope, lane, retry, request_, reply_, doc)                   \
@@ -86,8 +95,12 @@ bool sandbox_healthy(void *self_, char level[200])
 {
     struct sandbox *self = self_;
 
-    (void) memcpy(level, self->level, sizeof self->level);
-    return supervisor_is_well(self->supervisor);
+    char proven[PROVER_WORDS_SIZE];
+    struct fault ignored;
+
+    prover_describe(self->prover, proven);
+    (void) snprintf(level, LEVEL_SIZE, "%.50s, %.44s%.102s", self->level, proven, self->missing);
+    return supervisor_is_well(self->supervisor) && prover_allows(self->prover, &ignored);
 }
 
 uint32_t sandbox_counters(void *self_, struct arena *arena, struct count_of *out)

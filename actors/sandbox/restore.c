@@ -332,4 +332,5 @@ void sandbox_tick(struct call *call, void *self_)
     if (self->restores < RESTORES && clock_now_ms() >= self->restore_at_ms)
         try_restore(self, call);
     tell_all(self, call);
+    sandbox_tell_proofs(self, call);
 }

@@ -132,6 +132,8 @@ static bool may_begin(struct supervisor *self, const struct run_plan *plan, stru
 {
     if (self->is_stopping)
         return fault_set(fault, FAULT_interrupted, "the sandbox is stopping");
+    if (!prover_allows(self->parts.prover, fault))
+        return false;
     if (run_of(self, plan->app_id, plan->role))
         return fault_set(fault, FAULT_conflict, "the app has a run already");
     if (self->cage_count >= CAGES_MAX)

@@ -8,14 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "actors/sandbox/cage_try.h"
 #include "actors/sandbox/run_notes.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
 
 enum { SWEEP_MS = 10000 };
 
-/* ---- addresses ---- */
+/* ---- settings ---- */
+
+static bool read_floor(struct sandbox *self, struct fault *fault)
+{
+    for (int level = 1; level < sandbox_level_count; level++)
+        if (strcmp(self->options.settings->sandbox_floor,
+                   choice_name(&sandbox_level_choices, level)) == 0)
+            self->floor = (enum sandbox_level)level;
+    return self->floor || fault_set(fault, FAULT_malformed,
+                                    "SANDBOX_FLOOR is none, namespaces or limits");
+}
 
 /* Where browsers reach previews: as PUBLIC_URL says, else as ISEKAI_LISTEN does. */
 static void read_addresses(struct sandbox *self)
@@ -42,13 +51,14 @@ static void write_level(struct sandbox *self)
     static const char *const words[] = {
         [CGROUP_NONE] = "rlimits", [CGROUP_V1] = "cgroup-v1", [CGROUP_V2] = "cgroup-v2",
     };
-    bool has_cgroups = self->cgroups.kind != CGROUP_NONE;
 
-    (void) snprintf(self->level, sizeof self->level, "bwrap %s seccomp %s disk-watched%s%.100s%s",
+    (void) snprintf(self->level, sizeof self->level, "bwrap %s seccomp %s disk-watched",
                     words[self->cgroups.kind],
-                    self->workspace.owns_uids ? "uid" : "no-own-uid",
-                    has_cgroups ? "" : " (memory limited per process, CPU not at all: ",
-                    has_cgroups ? "" : self->cgroups.why_not, has_cgroups ? "" : ")");
+                    self->workspace.owns_uids ? "uid" : "no-own-uid");
+    if (self->cgroups.kind == CGROUP_NONE)
+        (void) snprintf(self->missing, sizeof self->missing,
+                        " (memory limited per process, CPU not at all: %s)",
+                        self->cgroups.why_not);
 }
 
 /* ---- opening ---- */
@@ -98,9 +108,19 @@ static bool open_modules(struct sandbox *self, struct fault *fault)
 }
 
 /* As an app would: one that is not root has its own uid there. */
-static bool try_a_cage(struct sandbox *self, struct fault *fault)
+static bool prove(struct sandbox *self, struct fault *fault)
 {
-    return cage_try(&self->host, self->workspace.owns_uids ? self->workspace.uid_first : 0, fault);
+    const struct prover_options options = {
+        .place = {.host = &self->host, .cgroups = &self->cgroups, .runtime = self->workspace.path,
+                  .run = self->options.bus->isekai_run,
+                  .uid = self->workspace.owns_uids ? self->workspace.uid_first : 0},
+        .floor = self->floor,
+        .every_ms = (int64_t)self->options.settings->sandbox_proof_ms,
+        .advice = self->cgroups.kind == CGROUP_NONE ? self->cgroups.why_not : "",
+    };
+
+    self->prover = prover_new(&options, fault);
+    return self->prover != NULL;
 }
 
 static void report_noted(void *self_, const struct ended_run *ended)
@@ -138,7 +158,7 @@ static bool begin_threads(struct sandbox *self, struct fault *fault)
         return false;
     const struct supervisor_parts parts = {
         .workspace = &self->workspace, .cgroups = &self->cgroups, .host = &self->host,
-        .sweeper = self->sweeper, .run = self->options.bus->isekai_run,
+        .prover = self->prover, .sweeper = self->sweeper, .run = self->options.bus->isekai_run,
         .user = self->options.bus->isekai_user, .running_max = settings->running_max,
         .log_bytes_max = settings->log_bytes_max, .level = self->level,
         .warm_cages = settings->sandbox_warm_cages,
@@ -165,12 +185,14 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
     if (strcmp(settings->execution_timeout_mode, "idle") != 0 &&
         strcmp(settings->execution_timeout_mode, "wall") != 0)
         return fault_set(fault, FAULT_malformed, "EXECUTION_TIMEOUT_MODE is idle or wall");
+    if (!read_floor(out, fault))
+        return false;
     read_addresses(out);
     if (!workspace_open(&out->workspace, &workspace, fault))
         return false;
     if (cage_host_find(&out->host, settings->sandbox_node_path, options->init,
                        out->workspace.path, out->workspace.owns_uids, fault) &&
-        clear_the_past(out, fault) && open_modules(out, fault) && try_a_cage(out, fault)) {
+        clear_the_past(out, fault) && open_modules(out, fault) && prove(out, fault)) {
         write_level(out);
         if (begin_threads(out, fault)) {
             read_notes(out);
@@ -186,6 +208,7 @@ void sandbox_close(struct sandbox *self, int64_t deadline_ms)
     if (!self->options.settings)
         return;
     supervisor_free(self->supervisor, deadline_ms);
+    prover_free(self->prover);
     sweeper_free(self->sweeper, deadline_ms);
     claims_free(self->claims);
     cgroups_remove(&self->cgroups);

@@ -1,6 +1,6 @@
 /* sandbox.h - files in, a caged, answering process out.
  *
- * Owns:     a sandbox owns its workspace, cgroups, supervisor, sweeper and claims. sandbox_close()
+ * Owns:     a sandbox owns its workspace, cgroups, prover, supervisor, sweeper and claims. sandbox_close()
  *           ends every app and leaves nothing but what is kept on disk.
  * Borrows:  the settings, for its life.
  * Gives:    replies live in the arena given.
@@ -14,6 +14,7 @@
 
 #include "actors/sandbox/claims.h"
 #include "actors/sandbox/modules.h"
+#include "actors/sandbox/prover.h"
 #include "actors/sandbox/supervisor.h"
 #include "bus/actor.h"
 
@@ -33,10 +34,12 @@ struct sandbox {
     struct cgroups cgroups;
     struct cage_host host;
     struct modules modules;
+    enum sandbox_level floor;
+    struct prover *prover;
     struct sweeper *sweeper;
     struct supervisor *supervisor;
     struct claims *claims;
-    char level[LEVEL_SIZE];
+    char level[LEVEL_SIZE], missing[LEVEL_SIZE];    /* what holds the cages; what does not, in words */
     char gateway[256];              /* the address of this host's gateway */
     char preview_scheme[8], preview_port[8];    /* "http", ":8000"; "" for the scheme's own */
     /* Touched by the control thread alone. */
@@ -72,6 +75,12 @@ bool sandbox_logs(struct sandbox *self, const struct logs_request *request, stru
                   struct logs_reply *out, struct fault *fault);
 bool sandbox_describe(struct sandbox *self, const struct run_view *view, struct arena *arena,
                       struct run_state *out, struct fault *fault);
+
+/* ---- proof_tell.c ---- */
+
+bool sandbox_proof(struct sandbox *self, struct arena *arena, struct proof_report *out,
+                   struct fault *fault);
+void sandbox_tell_proofs(struct sandbox *self, struct call *call);
 
 /* ---- methods.c, restore.c: on the bus ---- */
 

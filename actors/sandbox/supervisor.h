@@ -10,7 +10,7 @@
  *           A run holds its plan's secrets by itself.
  * Borrows:  the parts in supervisor_parts, for its life; a plan's secrets until the begin is answered.
  * Units:    clock_now_ms() for deadlines, milliseconds since 1970 where a name says `wall`.
- * Fails as: capacity (RUNNING_MAX and nobody idle), start_failed (the app, see outcome), conflict
+ * Fails as: unproven (prover.h), capacity (RUNNING_MAX and nobody idle), start_failed (the app, see outcome), conflict
  *           (another change of the app took over), interrupted (shutting down), internal.
  * Threads:  any, except new and free. supervisor_free() after all others returned.
  */
@@ -19,6 +19,7 @@
 
 #include "actors/sandbox/cage.h"
 #include "actors/sandbox/door.h"
+#include "actors/sandbox/prover.h"
 #include "actors/sandbox/secrets.h"
 #include "actors/sandbox/sweeper.h"
 #include "actors/sandbox/verdict.h"
@@ -51,6 +52,7 @@ struct supervisor_parts {
     struct workspace *workspace;
     const struct cgroups *cgroups;
     const struct cage_host *host;
+    struct prover *prover;
     struct sweeper *sweeper;
     const char *run, *user;         /* the run directory; who may connect to apps */
     uint64_t running_max, log_bytes_max;

@@ -1,11 +1,13 @@
 /* workspace.h - what is kept of apps on disk, and who owns it.
  *
  *   <data>/runtime/lock              one sandbox per data directory
- *   <data>/runtime/cage/             what every cage sees: isekai/init, isekai/static.js, etc/
+ *   <data>/runtime/cage/             what every cage sees: isekai/init, isekai/proof,
+ *                                    isekai/static.js, etc/
  *   <data>/runtime/modules/          what every app can import; see modules.h
  *   <data>/runtime/warm/{n}/         ours, 0711
  *       app/ data/                   /app and /data of a warm cage, of a uid that no app has; they
  *                                    become an app's by a rename, and the cage's uid with them
+ *   <data>/runtime/proof/            while the cage is proven; see proof_targets.h
  *   <data>/runtime/trash/            on its way out; see sweeper.h
  *   <data>/runtime/apps/{appId}/     ours, 0711
  *       versions/{n}/                the code as given, ours, 0700

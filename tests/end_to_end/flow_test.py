@@ -392,6 +392,20 @@ http.createServer((q, r) => {
         self.assertEqual(verified.returncode, 0, verified)
         self.assertRegex(verified.stdout, r"^ok size=\d+ ")
 
+    def test_the_cage_was_proven_before_anything_was_served(self):
+        entries = wait_for(lambda: self.product.http(
+            "GET", "/api/audit?limit=100&kind=sandbox_proof").json()["entries"], 10, "the proof's record")
+        recorded = entries[0]["event"]["detail"]
+        self.assertTrue(recorded["serves"], recorded)
+        broke = [row for row in recorded["findings"]
+                 if row["outcome"] != "held" and row["neededBy"] == "namespaces"]
+        self.assertEqual(broke, [])
+        told = self.product.bus().call("sandbox", "sandbox.proof")
+        self.assertEqual((told["level"], told["floor"]), (recorded["level"], "namespaces"))
+        self.assertEqual(len(told["findings"]), len(recorded["findings"]))
+        self.assertRegex(self.product.cli("status").stdout,
+                         rf"(?m)^sandbox +ok .*proven {told['level']}")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -229,7 +229,8 @@ class Unprivileged(unittest.TestCase):
 
     def check_what_is_missing_is_told(self):
         row = self.sandbox_row()
-        for words in ["rlimits", "no-own-uid", "disk-watched", "memory limited per process, CPU not at all"]:
+        for words in ["rlimits", "no-own-uid", "disk-watched", "proven namespaces",
+                      "memory limited per process, CPU not at all"]:
             self.assertIn(words, row)
         log = pathlib.Path(self.product.log_path).read_text()
         for event in ["cgroups_missing", "own_uids_missing"]:
@@ -314,6 +315,11 @@ class Unprivileged(unittest.TestCase):
                                 "sh", "-c", NO_USER_NAMESPACES, "sh"]
         self.refused(r"^isekai up: isekai-sandbox: no cage can be built here; as root: "
                      r"sysctl -w user\.max_user_namespaces=\d+ \(bwrap: ")
+        self.product.wrapper, self.product.settings["sandbox_floor"] = [], "limits"
+        self.refused(r"^isekai up: isekai-sandbox: SANDBOX_FLOOR=limits is not reached here, "
+                     r"SANDBOX_FLOOR=namespaces is: no cgroup with memory, cpu and pids is delegated "
+                     r"to us; cpu: nothing held it back, memory: took ")
+        del self.product.settings["sandbox_floor"]
         self.product.wrapper = ["prlimit", "--nofile=1024:1024"]
         self.refused(r"^isekai up: isekai-gateway: http_threads=\d+ needs \d+ open files, .*HTTP_THREADS")
 

@@ -1,0 +1,183 @@
+/* amounts.c - probes of isekai-proof: how much it gets of what is limited.
+ *
+ * What is taken is taken by children, so that the kernel ends them and not this process, and with
+ * them all they held: their files have no name.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "actors/sandbox/proof/probes.h"
+
+enum {
+    PIDS_MAX = 256,
+    HOGS = 2,
+    PAGE_OCTETS = 4096,
+    PIECE_OCTETS = 1 << 20,
+    BALLAST_OCTETS = 8 << 20,
+    GO_MS = 5000,
+};
+
+static void end_child(pid_t child)
+{
+    (void) kill(child, SIGKILL);
+    (void) waitpid(child, NULL, 0);
+}
+
+bool probe_processes(const struct targets *targets, char detail[DETAIL_SIZE])
+{
+    static pid_t children[PIDS_MAX];
+    unsigned long most = target_number(targets, PROOF_WORD_PIDS);
+    size_t count = 0;
+
+    while (count <= most && count < PIDS_MAX) {
+        pid_t child = fork();
+        if (child == 0)
+            for (;;)
+                (void) pause();
+        if (child < 0)
+            break;
+        children[count++] = child;
+    }
+    for (size_t i = 0; i < count; i++)
+        end_child(children[i]);
+    return count < most || broke(detail, "%zu of %lu", count, most);
+}
+
+/* ---- memory ---- */
+
+static void die_first(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    (void) !write(fd, "1000", 4);
+}
+
+/* A child that takes memory, says so and keeps it; its pid, and in *got whether it got it. */
+static pid_t hog(bool (*take_all)(const struct targets *targets), const struct targets *targets,
+                 bool *got)
+{
+    int said[2];
+    char octet;
+    pid_t child;
+
+    *got = false;
+    if (pipe(said) < 0)
+        return -1;
+    child = fork();
+    if (child == 0) {
+        (void) close(said[0]);
+        die_first();
+        if (!take_all(targets) || write(said[1], "!", 1) != 1)
+            _exit(1);
+        for (;;)
+            (void) pause();
+    }
+    (void) close(said[1]);
+    *got = child > 0 && read(said[0], &octet, 1) == 1;
+    (void) close(said[0]);
+    return child;
+}
+
+static bool take(size_t octets)
+{
+    char *at = mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    for (size_t i = 0; at != MAP_FAILED && i < octets; i += PAGE_OCTETS)
+        ((volatile char *)at)[i] = 1;
+    return at != MAP_FAILED;
+}
+
+/* Two thirds each: more than there is for both. */
+static bool take_memory(const struct targets *targets)
+{
+    return take((target_number(targets, PROOF_WORD_MEMORY_MB) << 20) / 3 * 2);
+}
+
+bool probe_memory(const struct targets *targets, char detail[DETAIL_SIZE])
+{
+    pid_t children[HOGS];
+    bool got[HOGS];
+    int kept = 0;
+
+    for (int i = 0; i < HOGS; i++)
+        children[i] = hog(take_memory, targets, &got[i]);
+    for (int i = 0; i < HOGS; i++) {
+        if (children[i] <= 0)
+            continue;
+        kept += got[i] && waitpid(children[i], NULL, WNOHANG) == 0;
+        end_child(children[i]);
+    }
+    return kept < HOGS || broke(detail, "took %lu MB of %lu",
+                                target_number(targets, PROOF_WORD_MEMORY_MB) / 3 * 2 * HOGS,
+                                target_number(targets, PROOF_WORD_MEMORY_MB));
+}
+
+/* Fill nameless files in `place` up to `*left` octets. */
+static void fill(const char *place, size_t *left)
+{
+    static char piece[PIECE_OCTETS];
+    char path[64];
+    ssize_t size;
+    int fd;
+
+    (void) snprintf(path, sizeof path, "%s/.proof", place);
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    (void) unlink(path);
+    while (*left > 0 && (size = write(fd, piece, *left < sizeof piece ? *left : sizeof piece)) > 0)
+        *left -= (size_t)size;
+}
+
+/* Some of it is ordinary memory. The kernel takes that back at once when it kills us, the files a
+ * little later; until then the cage has room for what goes on in it. */
+static bool take_files(const struct targets *targets)
+{
+    size_t left = ((target_number(targets, PROOF_WORD_MEMORY_MB) + 1) << 20) - BALLAST_OCTETS;
+
+    if (!take(BALLAST_OCTETS))
+        return false;
+    fill("/dev/shm", &left);
+    fill("/tmp", &left);
+    return left == 0;
+}
+
+bool probe_memory_files(const struct targets *targets, char detail[DETAIL_SIZE])
+{
+    bool got;
+    pid_t child = hog(take_files, targets, &got);
+
+    if (child > 0)
+        end_child(child);
+    return !got || broke(detail, "more than %lu MB in files",
+                         target_number(targets, PROOF_WORD_MEMORY_MB));
+}
+
+/* ---- CPU ---- */
+
+static long used_us(void)
+{
+    struct timespec used;
+
+    (void) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return used.tv_sec * 1000000L + used.tv_nsec / 1000;
+}
+
+/* The sandbox has lowered the limit when it says go, and ends us once the kernel held us back. */
+bool probe_cpu(const struct targets *targets, char detail[DETAIL_SIZE])
+{
+    struct pollfd go = {.fd = targets->go, .events = POLLIN};
+    long until_us = used_us() + PROOF_CPU_US;
+
+    if (targets->go < 0 || poll(&go, 1, GO_MS) != 1)
+        return broke(detail, "nobody said go");
+    while (used_us() < until_us)
+        continue;
+    return true;
+}
