@@ -303,6 +303,23 @@ static void test_full_data_does_not_start(void **state)
     assert_true(rig_stop(&rig, "octets"));
 }
 
+/* The copy that a new version is tried out on counts as its disk; the old one goes on. */
+static void test_a_trial_that_fills_its_disk_is_refused(void **state)
+{
+    (void) state;
+    assert_true(rig_start(&rig, "tried", 1, SERVER_SAYING("'first'")));
+    assert_false(rig_start(&rig, "tried", 2, "const fs = require('fs'); const fill = n => {"
+        "fs.writeFileSync('/data/' + n, Buffer.alloc(1 << 18)); setImmediate(fill, n + 1); };"
+        "fill(0);"));
+    assert_int_equal(rig.fault.kind, FAULT_start_failed);
+    assert_string_equal(rig.fault.reason, "The app used more disk than its 8 MB (config.diskMb) "
+                        "before it answered.");
+    assert_true(rig_ask(&rig, "tried", "/"));
+    assert_string_equal(body(), "first");
+    assert_in_range(data_octets("tried"), 0, 65536);
+    assert_true(rig_stop(&rig, "tried"));
+}
+
 static bool is_measured(void *app_id)
 {
     return rig_get(&rig, app_id) && rig.state.disk_bytes > 1 << 20 && rig.state.disk_files > 3;
@@ -334,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_shut_directories_are_counted),
         cmocka_unit_test(test_who_fills_its_disk_is_ended),
         cmocka_unit_test(test_full_data_does_not_start),
+        cmocka_unit_test(test_a_trial_that_fills_its_disk_is_refused),
         cmocka_unit_test(test_what_is_held_is_told),
     };
     return cmocka_run_group_tests(tests, open_, drop);

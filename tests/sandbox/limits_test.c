@@ -365,6 +365,44 @@ static void test_file_size_and_open_files(void **state)
     assert_true(rig_stop(&rig, "files"));
 }
 
+/* The row of /proc/self/limits that begins with `name`: its first number. */
+static unsigned long limit_told(const char *name)
+{
+    const char *at = strstr(body(), name);
+
+    return at ? strtoul(at + strlen(name), NULL, 10) : 0;
+}
+
+/* What config asks for holds in place of the default, whether it is less or more. */
+static void test_wishes_hold(void **state)
+{
+    const struct run_config config = {.pids = 24, .open_files = 64, .file_mb = 6};
+    const struct file file = {.path = TEXT_OF("server.js"), .content = TEXT_OF(
+        "const fs = require('fs'), cp = require('child_process'); let born = 0;"
+        "process.on('SIGXFSZ', () => 0); const write = n => fs.writeFileSync('/data/f',"
+        "Buffer.alloc(n << 20)) || 'written'; const bear = () => { for (let i = 0; i < 40; i++) {"
+        "const c = cp.spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)']);"
+        "c.on('error', () => 0); born += !!c.pid; } return 'done'; };"
+        SERVER_SAYING("q.url === '/bear' ? bear() : q.url === '/born' ? born : q.url === '/' ? "
+                      "fs.readFileSync('/proc/self/limits') : write(+q.url.slice(1))"))};
+
+    (void) state;
+    assert_true(rig_start_files(&rig, "wishes", 1, (struct files){&file, 1}, &config));
+    assert_true(rig_ask(&rig, "wishes", "/"));
+    assert_int_equal(limit_told("Max open files"), 64);
+    assert_int_equal(limit_told("Max file size"), 6 << 20);
+    assert_true(rig_ask(&rig, "wishes", "/5"));
+    assert_string_equal(body(), "written");
+    assert_true(rig_ask(&rig, "wishes", "/7"));
+    assert_string_equal(body(), "threw EFBIG");
+    if (rig_has_cgroups(&rig)) {
+        assert_true(rig_ask(&rig, "wishes", "/bear"));
+        assert_true(rig_ask(&rig, "wishes", "/born"));
+        assert_in_range(strtoul(body(), NULL, 10), 1, 23);
+    }
+    assert_true(rig_stop(&rig, "wishes"));
+}
+
 /* ---- talk ---- */
 
 static void test_log_flood_is_bounded(void **state)
@@ -416,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_fork_bomb_is_bounded),
         cmocka_unit_test(test_cpu_is_held_back),
         cmocka_unit_test(test_file_size_and_open_files),
+        cmocka_unit_test(test_wishes_hold),
         cmocka_unit_test(test_log_flood_is_bounded),
         cmocka_unit_test(test_wishes_over_the_limit_are_refused),
     };
