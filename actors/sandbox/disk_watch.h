@@ -4,7 +4,9 @@
  * it soon and the supervisor ends the app. It asks the file system for its free space every
  * DISK_LOOK_MS, which costs next to nothing, and looks through all apps when that has shrunk by
  * DISK_STEP_OCTETS or DISK_STEP_FILES, and every DISK_ROUND_MS in any case. After a round it rests
- * DISK_REST times as long as the round took.
+ * DISK_REST times as long as the round took. At full speed, on two cores that others used too, apps
+ * came up to 8 MB and 620 files further than they might. Not seen are files without a name that
+ * nothing has open: those that are only mapped, or on their way through a socket.
  *
  * Owns:     its thread and duplicates of the descriptors given; disk_watch_free() ends it.
  * Borrows:  `files`, any descriptor on the apps' file system, during disk_watch_new(); `wake`, an

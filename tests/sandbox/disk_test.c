@@ -20,7 +20,7 @@
 #include "bus/owned.h"
 #include "tests/sandbox/rig.h"
 
-enum { DISK_MB = 8, ENTRIES_MAX = 300, LEFT_MB_MAX = 256 };
+enum { DISK_MB = 8, ENTRIES_MAX = 300, LEFT_MB_MAX = 64 };
 
 static struct rig rig;
 
