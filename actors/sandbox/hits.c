@@ -45,6 +45,7 @@ const struct run_hits *hits_say(const struct hits *self, struct hits_words *word
     words->said = (struct run_hits){
         .cpu_throttled_ms = self->cpu_throttled_ms,
         .pids_refused = self->pids_refused,
+        .disk_refused = self->disk_refused,
         .log_bytes_dropped = self->log_octets_dropped,
         .syscalls_refused = {words->calls, self->refused_count},
     };
@@ -61,6 +62,7 @@ void hits_hear(struct hits *self, const struct run_hits *said)
     *self = (struct hits){
         .cpu_throttled_ms = said->cpu_throttled_ms,
         .pids_refused = said->pids_refused,
+        .disk_refused = said->disk_refused,
         .log_octets_dropped = said->log_bytes_dropped,
     };
     for (uint32_t i = 0; i < said->syscalls_refused.count; i++)

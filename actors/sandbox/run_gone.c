@@ -38,6 +38,7 @@ void run_read_hits(const struct cage *cage, const struct group_usage *usage, str
     *out = cage->hits;
     out->cpu_throttled_ms = usage->throttled_us / 1000;
     out->pids_refused = usage->pids_refused;
+    out->disk_refused = cage->is_disk_over;
     out->log_octets_dropped = cage->hosted->log.dropped_ever - cage->dropped_before;
 }
 

@@ -145,6 +145,9 @@ class Filled(Rig):
                 self.assertEqual(self.product.preview(calm).body, b"calm")
                 end = self.product.http("GET", path).json()["exit"]
                 self.assertEqual((end["reason"], end["signal"]), ("signal", 9), end)
+                kept = wait_for(lambda: [run["end"] for run in self.product.http(
+                    "GET", f"/api/apps/{way}/runs").json()["runs"] if "end" in run], 10, "its record")
+                self.assertEqual(kept[0]["hits"]["diskRefused"], 1, kept)
                 logs = self.product.http("GET", f"/api/apps/{way}/logs").json()["logs"]
                 self.assertIn(words, logs[-1]["line"])
 

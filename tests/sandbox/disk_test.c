@@ -272,6 +272,7 @@ static void test_who_fills_its_disk_is_ended(void **state)
                         ended.text + strlen("The app "));
         assert_int_equal(ended.end.reason, end_reason_signal);
         assert_int_equal(ended.end.signal, 9);
+        assert_int_equal(ended.hits.disk_refused, 1);
         assert_int_equal(ended.status, app_status_error);
         assert_in_range(data_octets(fillers[i].app_id), 0, (uint64_t)LEFT_MB_MAX << 20);
         supervisor_forget_ended(rig.sandbox.supervisor, ended.number);
