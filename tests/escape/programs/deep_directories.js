@@ -8,9 +8,11 @@ require('./attempts.js')({
   },
   round: () => { fs.symlinkSync('.', '/data/round'); return fs.readdirSync('/data/round/round/round').length > 0; },
   into_itself: () => fs.renameSync('/data/wide', '/data/wide/1/wide'),
-}, (request) => {
+}, (request, response) => {
   if (request.url !== '/deep') return false;
-  process.chdir('/data');
-  for (let i = 0; i < 3000; i++) { fs.mkdirSync('directory'); process.chdir('directory'); }
+  response.on('close', () => {
+    process.chdir('/data');
+    for (let i = 0; i < 3000; i++) { fs.mkdirSync('directory'); process.chdir('directory'); }
+  });
   return false;
 });
