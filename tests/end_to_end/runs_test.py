@@ -67,6 +67,11 @@ class Runs(unittest.TestCase):
                          (2, "exit", 3))
         self.assertIn("it hurts", [line["line"] for line in second["end"]["lastLines"]])
 
+        listed = self.product.cli("runs", "ends")
+        self.assertEqual(listed.returncode, 0, listed)
+        self.assertRegex(listed.stdout, r"(?m)^v2    \S+  \S+  exit 3  [0-9.]+ s CPU, \d+ MB$")
+        self.assertRegex(listed.stdout, r"(?m)^    setuid refused: \d+$")
+
         self.execute("ends", "throw new Error('never');", expect=422)
         third = self.ended("ends", 3)[0]
         self.assertEqual(third["end"]["reason"], "start_failed")
