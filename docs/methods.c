@@ -51,6 +51,7 @@ static void print_text_type(FILE *out, const struct field *field)
         [ANY] = "text", [TRIMMED] = "text, trimmed,", [LINE] = "one line",
         [APP_ID] = "letters, digits, - and _,", [FILE_PATH] = "file path",
         [SECRET_NAME] = "[A-Z][A-Z0-9_]*", [SECRET_VALUE] = "text without NUL",
+        [HOST] = "host, or *. and a domain,",
     };
 
     fprintf(out, "%s of ", forms[field->form]);

@@ -1,6 +1,8 @@
 /* message_rules.c - the rules of texts and files. */
 #include "schemas/message_rules.h"
 
+#include "schemas/host.h"
+
 bool text_is_within(struct text text, uint64_t characters_max)
 {
     size_t count = text_code_points(text);
@@ -13,6 +15,7 @@ bool text_fits(const struct field *field, struct text *text)
     if (field->form == TRIMMED)
         *text = text_trimmed(*text);
     size_t count = text_code_points(*text);
+    char host[HOST_SIZE];
     if (count == SIZE_MAX || count < field->min || count > field->max)
         return false;
     switch (field->form) {
@@ -21,6 +24,7 @@ bool text_fits(const struct field *field, struct text *text)
     case FILE_PATH: return text_is_file_path(*text);
     case SECRET_NAME: return text_is_secret_name(*text);
     case SECRET_VALUE: return text_is_secret_value(*text);
+    case HOST:      return host_pattern_read(*text, host);
     default:        return true;
     }
 }

@@ -191,6 +191,7 @@ bool change_run(struct change *self, uint64_t version, struct files files,
         .version = self->version ? self->version : version,
         .files = files,
         .config = config,
+        .egress = self->before ? self->before->egress : NULL,
     };
 
     call_progress(self->call, "starting", NULL);

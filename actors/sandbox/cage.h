@@ -30,6 +30,7 @@ enum {
 struct cage_spec {
     const struct cage_host *host;
     const char *app_path, *data_path;   /* on the host; /app and /data in the cage */
+    const char *egress_path;            /* its socket out; NULL: none */
     const struct entry *entry;          /* NULL: a warm cage, which is told later; its port is 0,
                                          * and `listener` what it is told over */
     const char *const *program;         /* NULL: node and the entry; else this with its words */

@@ -28,6 +28,7 @@ enum { PIECE_OCTETS = 65536 };
             ".byte 0\n"                                 \
             ".popsection\n");
 SCRIPT(static_js, ISEKAI_STATIC_JS)
+SCRIPT(egress_js, ISEKAI_EGRESS_JS)
 SCRIPT(warm_js, ISEKAI_WARM_JS)
 
 /* ---- finding programs ---- */
@@ -186,19 +187,27 @@ static bool copy_proof(int dir, const char *init, struct fault *fault)
 
 static bool write_files(const char *path, const char *init, struct fault *fault)
 {
+    char egress[PATH_MAX + 16];
+    const char *slash = strrchr(init, '/');
     OWNED(fd) int cage = open_directory(AT_FDCWD, path, fault);
     OWNED(fd) int programs = cage >= 0 ? open_directory(cage, "isekai", fault) : -1;
     OWNED(fd) int etc = programs >= 0 ? open_directory(cage, "etc", fault) : -1;
 
     if (etc < 0)
         return false;
+    (void) snprintf(egress, sizeof egress, "%.*sisekai-egress", slash ? (int)(slash - init) + 1 : 0,
+                    init);
     for (size_t i = 0; i < sizeof etc_files / sizeof *etc_files; i++)
         if (!put(etc, etc_files[i].name, etc_files[i].text, strlen(etc_files[i].text), fault))
             return false;
     return put(programs, "static.js", static_js_begin, (size_t)(static_js_end - static_js_begin),
                fault) &&
+           put(programs, "egress.js", egress_js_begin, (size_t)(egress_js_end - egress_js_begin),
+               fault) &&
+           put(programs, "egress.sock", "", 0, fault) &&       /* a cage's own is mounted over it */
            put(programs, "warm.js", warm_js_begin, (size_t)(warm_js_end - warm_js_begin), fault) &&
-           copy_program(programs, "init", init, fault) && copy_proof(programs, init, fault);
+           copy_program(programs, "init", init, fault) && copy_proof(programs, init, fault) &&
+           copy_program(cage, "egress", egress, fault);
 }
 
 bool cage_host_find(struct cage_host *out, const char *node_path, const char *init,

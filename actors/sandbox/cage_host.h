@@ -1,7 +1,7 @@
 /* cage_host.h - what every cage of this host shares: the programs, and the files it may see.
  *
- * The programs are found once, at the start. isekai-init, isekai-proof, the static server and a
- * small /etc are written below <data>/runtime/cage, where the apps' users can read them even when our own
+ * The programs are found once, at the start. isekai-init, isekai-proof, isekai-egress beside it, the static
+ * server and a small /etc are written below <data>/runtime/cage, where the apps' users can read them even when our own
  * build tree lies where they cannot go.
  *
  * Owns:     nothing beyond the struct.

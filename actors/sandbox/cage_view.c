@@ -124,6 +124,8 @@ static void add_files(struct cage_arguments *out, const struct cage_spec *spec)
     add_bind(out, "--ro-bind", path, "/isekai");
     if (spec->host->modules)
         add_bind(out, "--ro-bind", spec->host->modules, "/node_modules");
+    if (spec->egress_path)
+        add_bind(out, "--ro-bind", spec->egress_path, "/isekai/egress.sock");
     add(out, "--proc");
     add(out, "/proc");
     add(out, "--dev");
@@ -173,6 +175,10 @@ static void add_program(struct cage_arguments *out, const struct cage_spec *spec
     }
     add(out, "%s", spec->host->caged_node);
     add(out, "--max-old-space-size=%" PRIu64, heap_mb(limits->memory_mb));
+    if (!spec->entry || !spec->entry->is_static) {
+        add(out, "--require");
+        add(out, "/isekai/egress.js");
+    }
     entry_in_cage(spec->entry, entry);
     add(out, "%s", entry);
 }

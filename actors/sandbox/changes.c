@@ -264,7 +264,8 @@ bool sandbox_start(struct sandbox *self, const struct start_request *request,
     struct change change = {.sandbox = self, .arena = arena, .failure = failure, .app = -1};
 
     *failure = (struct failure){0};
-    if (!name_plan(&change, request, deadline_ms, fault))
+    if (!name_plan(&change, request, deadline_ms, fault) ||
+        (request->egress && !sandbox_allow(self, request->app_id, request->egress, fault)))
         return false;
     change.plan.secrets = secrets;
     change.claim = claims_take(self->claims, change.plan.app_id, deadline_ms, fault);
@@ -331,6 +332,7 @@ bool sandbox_remove(struct sandbox *self, struct text app_id, int64_t deadline_m
                                   NULL, fault);
     if (removed) {
         forget_uid(self, name);
+        supervisor_forget_app(self->supervisor, name);
         removed = workspace_discard_app(&self->workspace, name, fault);
         sweeper_wake(self->sweeper);
     }

@@ -39,6 +39,13 @@ static bool give_port(struct supervisor *self, struct hosted *hosted, struct fau
     return fault_set(fault, FAULT_capacity, "no port is free");
 }
 
+void hosted_free(struct hosted *hosted)
+{
+    free(hosted->grants);
+    free(hosted->attempts);
+    free(hosted);
+}
+
 /* Memory of apps that run no more is bounded: the oldest is forgotten. */
 static void forget_oldest(struct supervisor *self)
 {
@@ -54,7 +61,7 @@ static void forget_oldest(struct supervisor *self)
         return;
     struct hosted *gone = *oldest;
     *oldest = gone->next;
-    free(gone);
+    hosted_free(gone);
 }
 
 static struct hosted *add(struct supervisor *self, const char *app_id, struct fault *fault)
@@ -86,6 +93,13 @@ static bool take_up(struct supervisor *self, struct hosted *hosted, struct fault
         return false;
     }
     return true;
+}
+
+struct hosted *hosted_know(struct supervisor *self, const char *app_id, struct fault *fault)
+{
+    struct hosted *hosted = hosted_find(self, app_id);
+
+    return hosted ? hosted : add(self, app_id, fault);
 }
 
 struct hosted *hosted_hold(struct supervisor *self, const char *app_id, struct fault *fault)

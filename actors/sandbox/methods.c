@@ -66,6 +66,19 @@ static bool call_logs(struct call *call, const struct logs_request *in, struct l
     return sandbox_logs(call_self(call), in, call_arena(call), out, fault);
 }
 
+static bool call_allow(struct call *call, const struct allow_request *in, struct nothing *out,
+                       struct fault *fault)
+{
+    *out = (struct nothing){0};
+    return sandbox_allow(call_self(call), in->app_id, in->egress, fault);
+}
+
+static bool call_tried(struct call *call, const struct app_ref *in, struct egress_attempts *out,
+                       struct fault *fault)
+{
+    return sandbox_tried(call_self(call), in->app_id, call_arena(call), out, fault);
+}
+
 static bool call_proof(struct call *call, const struct nothing *in, struct proof_report *out,
                        struct fault *fault)
 {

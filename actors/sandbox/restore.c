@@ -121,7 +121,8 @@ static void restart_begin(struct sandbox *self, struct call *call, const struct 
     if (!sandbox_reveal(call, app->app_id, app->run->run_id, &restart->plan.secrets, &fault)) {
         if (!is_passing(&fault))        /* else the store is asked again, and the app is there */
             report_failure(self, &restart->plan, &fault);
-    } else if (prepare(self, app, &restart->plan, &fault))
+    } else if ((!app->egress || sandbox_allow(self, app->app_id, app->egress, &fault)) &&
+               prepare(self, app, &restart->plan, &fault))
         restart->ticket = supervisor_ask_begin(self->supervisor, &restart->plan);
     else
         report_failure(self, &restart->plan, &fault);
@@ -333,4 +334,5 @@ void sandbox_tick(struct call *call, void *self_)
         try_restore(self, call);
     tell_all(self, call);
     sandbox_tell_proofs(self, call);
+    sandbox_tell_tried(self, call);
 }

@@ -56,7 +56,8 @@ void run_move(struct supervisor *self, struct cage *cage, enum cage_event event)
     }
     if (cage->state != CAGE_STARTING && cage->state != CAGE_RUNNING && !cage->probe.answered)
         probe_drop(&cage->probe);
-    (void) self;
+    if (cage->state == CAGE_KILLING || cage->state == CAGE_CLEARING)
+        run_egress_end(self, cage);
 }
 
 static void send_stop(struct cage *cage)
@@ -180,9 +181,9 @@ static bool open_door(struct supervisor *self, struct cage *cage, struct fault *
 static bool start_process(struct supervisor *self, struct cage *cage, struct fault *fault)
 {
     const struct run_plan *plan = &cage->plan;
-    char app[2 * PATH_MAX], data[2 * PATH_MAX];
+    char app[2 * PATH_MAX], data[2 * PATH_MAX], egress[2 * PATH_MAX];
     const struct cage_spec spec = {
-        .host = self->parts.host, .app_path = app, .data_path = data,
+        .host = self->parts.host, .app_path = app, .data_path = data, .egress_path = egress,
         .entry = &plan->entry, .limits = &plan->limits, .port = cage->hosted->port,
         .uid = plan->uid, .listener = door_of(cage)->fd, .filter = self->filter,
         .group = &cage->group, .secrets = plan->secrets,
@@ -192,18 +193,22 @@ static bool start_process(struct supervisor *self, struct cage *cage, struct fau
                     plan->app_copy);
     (void) snprintf(data, sizeof data, "%s/apps/%s/%s", self->parts.workspace->path,
                     plan->app_id, *plan->data_copy ? plan->data_copy : "data");
+    egress_path(&cage->egress, self->parts.egress, egress, sizeof egress);
     return cage_start(&spec, &cage->process, fault);
 }
 
 bool run_start_cold(struct supervisor *self, struct cage *cage, struct fault *fault)
 {
-    if (!run_make_group(self, cage, fault) || !start_process(self, cage, fault))
+    if (!run_make_group(self, cage, fault) ||
+        !egress_open(&cage->egress, self->parts.egress, cage->number, cage->plan.uid, fault) ||
+        !start_process(self, cage, fault))
         return false;
     const int fds[] = {[WATCH_PROCESS] = cage->process.pidfd,
                        [WATCH_CONTROL] = cage->process.control,
                        [WATCH_OUT] = cage->process.log[0], [WATCH_ERR] = cage->process.log[1]};
     for (size_t kind = 0; kind < sizeof fds / sizeof *fds; kind++)
         run_watch(self, cage, (enum watch_kind)kind, fds[kind]);
+    run_egress_tick(self, cage, clock_now_ms());
     return true;
 }
 
@@ -241,6 +246,7 @@ struct cage *run_new(struct supervisor *self)
     cage->process = (struct cage_process){.pidfd = -1, .control = -1, .log = {-1, -1},
                                           .lifeline = -1};
     cage->init = cage->door.fd = cage->probe.fd = cage->warmth.handover = -1;
+    cage->egress = EGRESS_NONE;
     return cage;
 }
 
@@ -274,6 +280,10 @@ static struct cage *cage_new(struct supervisor *self, const struct run_plan *pla
         return NULL;
     }
     (void) secrets_hold(cage->plan.secrets);
+    if (plan->role == RUN_SERVES) {     /* what was tried belongs to the run before */
+        free(cage->hosted->attempts);
+        cage->hosted->attempts = NULL;
+    }
     cage->log_after = cage->hosted->log.seq;
     cage->dropped_before = cage->hosted->log.dropped_ever;
     cage->begun_ms = now;
@@ -292,6 +302,7 @@ static void undo(struct supervisor *self, struct cage *cage)
     cage_process_drop(&cage->process);
     disk_watch_remove(self->disk, cage->number);
     door_close(&cage->door, &self->doors);
+    egress_close(&cage->egress, self->parts.egress);
     (void) group_remove(&cage->group);
     if (cage->plan.role == RUN_SERVES)
         door_close(&cage->hosted->door, &self->doors);

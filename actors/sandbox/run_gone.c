@@ -240,6 +240,7 @@ static void finish(struct supervisor *self, struct cage *cage, const struct verd
     run_drain_logs(self, cage);
     app_log_end_lines(&cage->hosted->log);
     app_log_show(&cage->hosted->log, cage->plan.secrets);
+    run_egress_finish(self, cage);
     app_log_say(&cage->hosted->log, "version %" PRIu64 " %s", cage->plan.version,
                 reason_in_words(verdict));
     remember_last(cage, verdict);
@@ -253,6 +254,7 @@ static void finish(struct supervisor *self, struct cage *cage, const struct verd
     }
     discard_copies(self, cage);
     door_close(&cage->door, &self->doors);
+    egress_close(&cage->egress, self->parts.egress);
     cage->hosted->door_kept = cage->plan.role == RUN_SERVES ? cage->keep_door
                                                             : cage->hosted->door_kept;
     if (cage->plan.role == RUN_SERVES && !cage->keep_door)
@@ -270,6 +272,7 @@ static bool try_clear_warm(struct supervisor *self, struct cage *cage)
     reap(cage, &nobodys);
     if (!group_remove(&cage->group))
         return false;
+    egress_close(&cage->egress, self->parts.egress);
     drop_descriptors(cage);
     warm_gone(self, cage);
     return true;
@@ -277,7 +280,7 @@ static bool try_clear_warm(struct supervisor *self, struct cage *cage)
 
 bool run_try_clear(struct supervisor *self, struct cage *cage)
 {
-    if (!group_kill(&cage->group))
+    if (!egress_stop(&cage->egress) || !group_kill(&cage->group))
         return false;
     if (cage->plan.role == RUN_WARM)
         return try_clear_warm(self, cage);

@@ -212,6 +212,11 @@ void run_handle(struct supervisor *self, uint64_t watched)
     case WATCH_HANDOVER:
         warm_handle(cage);
         break;
+    case WATCH_EGRESS_DOOR:
+    case WATCH_EGRESS_CONTROL:
+    case WATCH_EGRESS_PROCESS:
+        run_egress_handle(self, cage, (enum watch_kind)(watched % WATCHES));
+        break;
     case WATCHES:
         break;
     }
@@ -255,6 +260,7 @@ void run_tick(struct supervisor *self, struct cage *cage, int64_t now_ms)
         return;
     tick_probe(self, cage, now_ms);
     tick_handover(cage, now_ms);
+    run_egress_tick(self, cage, now_ms);
     if (cage->boosted && now_ms >= cage->boost_until_ms)
         end_boost(cage);
     if (now_ms >= rest_at_ms(cage))
@@ -273,9 +279,11 @@ void run_tick(struct supervisor *self, struct cage *cage, int64_t now_ms)
 
 int64_t run_next_ms(const struct supervisor *self, const struct cage *cage)
 {
-    int64_t next = rest_at_ms(cage);
+    int64_t next = rest_at_ms(cage), egress = run_egress_next_ms(cage);
 
     (void) self;
+    if (egress < next)
+        next = egress;
     if (cage->state != CAGE_RUNNING && cage->late_at_ms < next)
         next = cage->late_at_ms;
     if (cage->boosted && cage->boost_until_ms < next)

@@ -158,7 +158,8 @@ static bool begin_threads(struct sandbox *self, struct fault *fault)
         return false;
     const struct supervisor_parts parts = {
         .workspace = &self->workspace, .cgroups = &self->cgroups, .host = &self->host,
-        .prover = self->prover, .sweeper = self->sweeper, .run = self->options.bus->isekai_run,
+        .prover = self->prover, .sweeper = self->sweeper, .egress = &self->egress,
+        .run = self->options.bus->isekai_run,
         .user = self->options.bus->isekai_user, .running_max = settings->running_max,
         .log_bytes_max = settings->log_bytes_max, .level = self->level,
         .warm_cages = settings->sandbox_warm_cages,
@@ -181,6 +182,7 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
     };
 
     *out = (struct sandbox){.options = *options, .cgroups.dirs = {-1, -1, -1, -1}};
+    out->egress.doors.directory = -1;
     out->workspace = (struct workspace){.lock = -1, .apps = -1, .warm = -1, .trash = -1};
     if (strcmp(settings->execution_timeout_mode, "idle") != 0 &&
         strcmp(settings->execution_timeout_mode, "wall") != 0)
@@ -192,6 +194,7 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
         return false;
     if (cage_host_find(&out->host, settings->sandbox_node_path, options->init,
                        out->workspace.path, out->workspace.owns_uids, fault) &&
+        egress_host_open(&out->egress, out->workspace.path, settings, fault) &&
         clear_the_past(out, fault) && open_modules(out, fault) && prove(out, fault)) {
         write_level(out);
         if (begin_threads(out, fault)) {
@@ -213,6 +216,7 @@ void sandbox_close(struct sandbox *self, int64_t deadline_ms)
     claims_free(self->claims);
     cgroups_remove(&self->cgroups);
     cgroups_close(&self->cgroups);
+    egress_host_close(&self->egress);
     workspace_close(&self->workspace);
     free(self->found_at_start.app_ids);
     *self = (struct sandbox){.restores = 0};

@@ -34,6 +34,7 @@ struct sandbox {
     struct cgroups cgroups;
     struct cage_host host;
     struct modules modules;
+    struct egress_host egress;
     enum sandbox_level floor;
     struct prover *prover;
     struct sweeper *sweeper;
@@ -65,6 +66,16 @@ bool sandbox_stop(struct sandbox *self, struct text app_id, int64_t deadline_ms,
 bool sandbox_remove(struct sandbox *self, struct text app_id, int64_t deadline_ms,
                     struct fault *fault);
 
+/* ---- allow.c ---- */
+
+bool sandbox_allow(struct sandbox *self, struct text app_id, const struct egress_list *list,
+                   struct fault *fault);
+bool sandbox_tried(struct sandbox *self, struct text app_id, struct arena *arena,
+                   struct egress_attempts *out, struct fault *fault);
+/* `out` borrows `what`. */
+void attempt_fill(const struct egress_report *what, uint64_t count, int64_t last_at,
+                  struct egress_attempt *out);
+
 /* ---- look.c ---- */
 
 bool sandbox_get(struct sandbox *self, struct text app_id, struct arena *arena,
@@ -95,5 +106,7 @@ uint32_t sandbox_counters(void *self, struct arena *arena, struct count_of *out)
 /* Starts what the store says should run, removes what it does not know, reports ended runs. */
 void sandbox_started(struct call *call, void *self);
 void sandbox_tick(struct call *call, void *self);
+/* tried.c: to the audit log */
+void sandbox_tell_tried(struct sandbox *self, struct call *call);
 
 #endif

@@ -193,6 +193,41 @@ bool supervisor_list(struct supervisor *self, struct run_view *out, size_t capac
     return ask_views(self, REQUEST_LIST, "", out, capacity, count, fault);
 }
 
+bool supervisor_allow(struct supervisor *self, const char *app_id, uint64_t revision,
+                      const struct egress_grants *grants, struct fault *fault)
+{
+    struct request *request = request_new(REQUEST_ALLOW, app_id);
+
+    if (!request)
+        return no_memory(fault);
+    request->revision = revision;
+    request->grants = grants;
+    request_send(self, request);
+    bool ok = request_wait(self, request, fault);
+    request_release(request);
+    return ok;
+}
+
+void supervisor_forget_app(struct supervisor *self, const char *app_id)
+{
+    tell(self, REQUEST_FORGET, app_id);
+}
+
+bool supervisor_attempts(struct supervisor *self, const char *app_id, struct attempts *out,
+                         struct fault *fault)
+{
+    struct request *request = request_new(REQUEST_TRIED, app_id);
+
+    *out = (struct attempts){.count = 0};
+    if (!request)
+        return no_memory(fault);
+    request->attempts = out;
+    request_send(self, request);
+    bool ok = request_wait(self, request, fault);
+    request_release(request);
+    return ok;
+}
+
 bool supervisor_is_well(struct supervisor *self)
 {
     pthread_mutex_lock(&self->lock);
@@ -270,6 +305,9 @@ static void take_requests(struct supervisor *self)
             warm_drop(self, request->plan.warm);
             request_answer(self, request, true);
             break;
+        case REQUEST_ALLOW: run_egress_allow(self, request); break;
+        case REQUEST_FORGET: run_egress_forget(self, request); break;
+        case REQUEST_TRIED: run_egress_tried(self, request); break;
         }
         request = next;
     }
@@ -370,13 +408,18 @@ static void drop(struct supervisor *self)
     while (self->hosted) {
         struct hosted *next = self->hosted->next;
         door_close(&self->hosted->door, &self->doors);
-        free(self->hosted);
+        hosted_free(self->hosted);
         self->hosted = next;
     }
     while (self->reports) {
         struct report *next = self->reports->next;
         free(self->reports);
         self->reports = next;
+    }
+    while (self->tried) {
+        struct tried_report *next = self->tried->next;
+        free(self->tried);
+        self->tried = next;
     }
     doors_close(&self->doors);
     fd_drop(&self->filter);
@@ -421,6 +464,7 @@ struct supervisor *supervisor_new(const struct supervisor_parts *parts, struct f
     self->doors.directory = self->filter = self->epoll = self->wake = -1;
     self->queue_end = &self->queue;
     self->reports_end = &self->reports;
+    self->tried_end = &self->tried;
     self->is_well = true;
     self->warm_at_ms = clock_now_ms() + WARM_FIRST_MS;
     pthread_mutex_init(&self->lock, NULL);

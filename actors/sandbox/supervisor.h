@@ -18,12 +18,15 @@
 #define ISEKAI_SANDBOX_SUPERVISOR_H
 
 #include "actors/sandbox/cage.h"
+#include "actors/sandbox/attempts.h"
 #include "actors/sandbox/door.h"
+#include "actors/sandbox/egress.h"
 #include "actors/sandbox/prover.h"
 #include "actors/sandbox/secrets.h"
 #include "actors/sandbox/sweeper.h"
 #include "actors/sandbox/verdict.h"
 #include "actors/sandbox/workspace.h"
+#include "bus/ids.h"
 
 enum {
     RUN_ID_SIZE = 4 * 64 + 1,
@@ -40,6 +43,7 @@ enum {
     ANSWERS_MS = 1000,              /* of the time to stop: for answers that are under way */
     KILL_AGAIN_MS = 20,
     LOG_LINES_TOLD = 50,            /* of an app that did not come up */
+    TRIED_MAX = 256,                /* told attempts kept for the audit log; the oldest go */
     WARM_FIRST_MS = 1000,           /* what was running before comes back first */
     WARM_PAUSE_MS = 100,            /* without a start, before a warm cage is booted */
     WARM_AGAIN_MS = 1000,           /* after one that failed, then twice that, and so on up to */
@@ -54,6 +58,7 @@ struct supervisor_parts {
     const struct cage_host *host;
     struct prover *prover;
     struct sweeper *sweeper;
+    const struct egress_host *egress;
     const char *run, *user;         /* the run directory; who may connect to apps */
     uint64_t running_max, log_bytes_max;
     const char *level;              /* the isolation there is, for the records of runs */
@@ -116,6 +121,15 @@ struct ended_run {
     uint64_t number;                /* names this report to supervisor_forget_ended() */
 };
 
+/* What an app tried to reach since the last one of these, for the audit log. */
+struct tried {
+    char app_id[APP_ID_SIZE], run_id[RUN_ID_SIZE], event_id[UUID_SIZE];
+    int64_t at;
+    struct { struct egress_report what; uint64_t count; } rows[ATTEMPTS_MAX];
+    size_t count;
+    uint64_t others;
+};
+
 struct supervisor;
 
 struct supervisor *supervisor_new(const struct supervisor_parts *parts, struct fault *fault);
@@ -164,6 +178,19 @@ void supervisor_report(struct supervisor *self, const struct ended_run *ended);
 
 /* How runs have ended since the start, and what was refused to them; names in the arena. */
 uint32_t supervisor_counters(struct supervisor *self, struct arena *arena, struct count_of *out);
+
+/* From now on the app may reach these, and nothing else. A lower revision than that of the grants it
+ * has changes nothing. It need not run. */
+bool supervisor_allow(struct supervisor *self, const char *app_id, uint64_t revision,
+                      const struct egress_grants *grants, struct fault *fault);
+/* The app is removed: one made later by its id begins without grants and attempts. */
+void supervisor_forget_app(struct supervisor *self, const char *app_id);
+/* What the app's last run tried to reach. */
+bool supervisor_attempts(struct supervisor *self, const char *app_id, struct attempts *out,
+                         struct fault *fault);
+/* The oldest that is not told; false: none. It stays until it is forgotten by its event's id. */
+bool supervisor_next_tried(struct supervisor *self, struct tried *out);
+void supervisor_forget_tried(struct supervisor *self, const char *event_id);
 
 /* False once a cage could not be built and until one could again. */
 bool supervisor_is_well(struct supervisor *self);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "actors/sandbox/app_log.h"
+#include "actors/sandbox/attempts.h"
 #include "actors/sandbox/cage_state.h"
 #include "actors/sandbox/disk_watch.h"
 #include "actors/sandbox/probe.h"
@@ -18,7 +19,7 @@ enum { END_REASONS = 16 };          /* room for every row of end_reason */
 
 enum request_kind {
     REQUEST_BEGIN, REQUEST_END, REQUEST_CLOSE_DOOR, REQUEST_ABANDON, REQUEST_GET, REQUEST_LIST,
-    REQUEST_TAKE_WARM, REQUEST_DROP_WARM
+    REQUEST_TAKE_WARM, REQUEST_DROP_WARM, REQUEST_ALLOW, REQUEST_TRIED, REQUEST_FORGET
 };
 
 /* A worker's question. The worker and the supervisor each hold it once. */
@@ -36,6 +37,9 @@ struct request {
     struct run_end end;
     struct run_view *views;         /* list: in the request's own memory */
     size_t capacity, count;
+    uint64_t revision;              /* allow: of the grants */
+    const struct egress_grants *grants;     /* allow: the worker's, until it is answered */
+    struct attempts *attempts;      /* tried: the worker's */
 };
 
 /* An app that has cages here, or had one. */
@@ -49,12 +53,16 @@ struct hosted {
     struct door door;
     bool door_kept;                 /* nobody is behind it now, but somebody will be */
     struct run_view last;
+    uint64_t egress_revision;       /* of the grants; a lower one comes too late */
+    struct egress_grants *grants;   /* NULL: none */
+    struct attempts *attempts;      /* of the last run and its trials; NULL: none */
 };
 
 /* What epoll knows is a cage's number and one of these, never a pointer: a descriptor that we
  * closed may live on for a moment in a child that has not reached its exec. */
 enum watch_kind {
-    WATCH_PROCESS, WATCH_CONTROL, WATCH_OUT, WATCH_ERR, WATCH_PROBE, WATCH_HANDOVER, WATCHES = 8
+    WATCH_PROCESS, WATCH_CONTROL, WATCH_OUT, WATCH_ERR, WATCH_PROBE, WATCH_HANDOVER,
+    WATCH_EGRESS_DOOR, WATCH_EGRESS_CONTROL, WATCH_EGRESS_PROCESS, WATCHES = 16
 };
 
 /* What there is of a cage that was booted before it was an app's. */
@@ -78,6 +86,8 @@ struct cage {
     struct cage_group group;
     struct door door;               /* a trial's own */
     struct probe probe;
+    struct egress egress;
+    uint64_t egress_denied;
     enum end_reason asked;
     bool began, exited, boosted, abandoned, keep_door, is_quiet;
     int status;
@@ -91,6 +101,8 @@ struct cage {
     struct disk_usage disk;         /* when it was found over its limits */
     struct request *starter, *enders;
 };
+
+struct tried_report { struct tried_report *next; struct tried tried; };
 
 struct report { struct report *next; struct ended_run ended; int64_t due_ms; };
 
@@ -116,6 +128,8 @@ struct supervisor {
     struct report *reports, **reports_end;
     size_t report_count;
     uint64_t report_number;
+    struct tried_report *tried, **tried_end;
+    size_t tried_count;
     bool ending;                    /* supervisor_free() was called */
     bool ended;
     bool is_well;
@@ -134,6 +148,9 @@ void request_answer(struct supervisor *self, struct request *request, bool ok);
 struct hosted *hosted_find(struct supervisor *self, const char *app_id);    /* NULL: unknown */
 struct hosted *hosted_hold(struct supervisor *self, const char *app_id, struct fault *fault);
 void hosted_release(struct supervisor *self, struct hosted *hosted);
+/* Known from now on, running or not; NULL: no memory. */
+struct hosted *hosted_know(struct supervisor *self, const char *app_id, struct fault *fault);
+void hosted_free(struct hosted *hosted);
 /* Somebody wanted an end of what does not run: known from now on, so that a page of the store
  * read before does not start it. */
 void hosted_note_stopped(struct supervisor *self, const char *app_id, bool keep_door);
@@ -189,6 +206,17 @@ bool run_try_clear(struct supervisor *self, struct cage *cage);
 /* Somebody has asked for the app's end meanwhile: reports not yet sent shall not call it an
  * error. */
 void reports_settle(struct supervisor *self, const char *app_id);
+
+/* run_egress.c: the way out of a cage */
+void run_egress_handle(struct supervisor *self, struct cage *cage, enum watch_kind kind);
+void run_egress_leave(struct supervisor *self, struct cage *cage);  /* it is no app's again */
+void run_egress_tick(struct supervisor *self, struct cage *cage, int64_t now_ms);
+int64_t run_egress_next_ms(const struct cage *cage);
+void run_egress_end(struct supervisor *self, struct cage *cage);    /* no more attempts */
+void run_egress_finish(struct supervisor *self, struct cage *cage); /* all are said and told */
+void run_egress_allow(struct supervisor *self, struct request *request);
+void run_egress_forget(struct supervisor *self, struct request *request);
+void run_egress_tried(struct supervisor *self, struct request *request);
 
 /* run_view.c */
 void run_describe(const struct supervisor *self, const struct cage *cage, struct run_view *out);

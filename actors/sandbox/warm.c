@@ -129,14 +129,14 @@ static void failed(struct supervisor *self)
 
 static bool start_process(struct supervisor *self, struct cage *cage, struct fault *fault)
 {
-    char app[2 * PATH_MAX], data[2 * PATH_MAX];
+    char app[2 * PATH_MAX], data[2 * PATH_MAX], egress[2 * PATH_MAX];
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return fault_set(fault, FAULT_internal, "socketpair: %s", strerror(errno));
     cage->warmth.handover = pair[0];
     const struct cage_spec spec = {
-        .host = self->parts.host, .app_path = app, .data_path = data,
+        .host = self->parts.host, .app_path = app, .data_path = data, .egress_path = egress,
         .limits = &cage->plan.limits, .uid = cage->plan.uid, .listener = pair[1],
         .filter = self->filter, .group = &cage->group,
     };
@@ -144,6 +144,7 @@ static bool start_process(struct supervisor *self, struct cage *cage, struct fau
                     cage->number);
     (void) snprintf(data, sizeof data, "%s/warm/%" PRIu64 "/data", self->parts.workspace->path,
                     cage->number);
+    egress_path(&cage->egress, self->parts.egress, egress, sizeof egress);
     bool started = cage_start(&spec, &cage->process, fault);
     fd_drop(&pair[1]);
     return started;
@@ -170,7 +171,10 @@ static bool boot(struct supervisor *self)
         free(cage);
         return false;
     }
-    if (!run_make_group(self, cage, &ignored) || !start_process(self, cage, &ignored)) {
+    if (!run_make_group(self, cage, &ignored) ||
+        !egress_open(&cage->egress, self->parts.egress, cage->number, cage->plan.uid, &ignored) ||
+        !start_process(self, cage, &ignored)) {
+        egress_close(&cage->egress, self->parts.egress);
         (void) group_remove(&cage->group);
         fd_drop(&cage->warmth.handover);
         workspace_drop_warm(self->parts.workspace, cage->number, cage->plan.uid);
@@ -297,10 +301,12 @@ static void move_body(struct cage *from, struct cage *to)
     to->began = from->began;
     to->group = from->group;
     to->warmth = from->warmth;
+    to->egress = from->egress;
     from->process = (struct cage_process){.pidfd = -1, .control = -1, .log = {-1, -1},
                                           .lifeline = -1};
     from->init = from->warmth.handover = -1;
     from->group = (struct cage_group){.of = NULL};
+    from->egress = EGRESS_NONE;
     from->number = 0;
     from->warmth.by_ms = 0;
 }
@@ -326,6 +332,7 @@ bool warm_give(struct supervisor *self, struct cage *cage)
     set_cpu(cage);
     run_watch(self, cage, WATCH_OUT, cage->process.log[0]);
     run_watch(self, cage, WATCH_ERR, cage->process.log[1]);
+    run_egress_tick(self, cage, clock_now_ms());
     return true;
 }
 
@@ -340,6 +347,7 @@ static struct cage *take_body(struct supervisor *self, struct cage *cage)
     if (!body)
         return NULL;
     disk_watch_remove(self->disk, cage->number);
+    run_egress_leave(self, cage);
     move_body(cage, body);
     body->plan.role = RUN_WARM;
     run_add(self, body);

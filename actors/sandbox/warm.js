@@ -68,6 +68,7 @@ function become_app() {
 }
 
 delete require.cache[__filename];
-Object.defineProperty(process, '_preload_modules', {value: []});
+Object.defineProperty(process, '_preload_modules',
+    {value: process._preload_modules.filter(path => path !== __filename)});
 if (isMainThread)               /* an app's threads are told to require this too */
     become_app();

@@ -4,6 +4,7 @@
  *   <data>/runtime/cage/             what every cage sees: isekai/init, isekai/proof,
  *                                    isekai/static.js, etc/
  *   <data>/runtime/modules/          what every app can import; see modules.h
+ *   <data>/runtime/egress/           a socket for each cage; see egress.h
  *   <data>/runtime/warm/{n}/         ours, 0711
  *       app/ data/                   /app and /data of a warm cage, of a uid that no app has; they
  *                                    become an app's by a rename, and the cage's uid with them

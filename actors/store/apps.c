@@ -1,6 +1,7 @@
 /* apps.c - read an app; keep its row. */
 #include "actors/store/apps.h"
 
+#include "actors/store/egress.h"
 #include "actors/store/operations.h"
 #include "actors/store/runs.h"
 #include "actors/store/versions.h"
@@ -116,7 +117,8 @@ bool stored_app_load(const struct work *work, struct text app_id, struct stored_
 
     return load_row(work, app_id, out, &run_id, fault) &&
            run_load(work, run_id, app_id, &out->run, fault) &&
-           operation_load_open(work, app_id, &out->operation, fault);
+           operation_load_open(work, app_id, &out->operation, fault) &&
+           egress_load(work, app_id, &out->egress, fault);
 }
 
 bool app_load(const struct work *work, struct text app_id, struct app *out, struct fault *fault)

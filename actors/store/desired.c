@@ -1,4 +1,5 @@
 /* desired.c - what should run on a node, for the sandbox that begins there. */
+#include "actors/store/egress.h"
 #include "actors/store/runs.h"
 
 enum {
@@ -75,7 +76,7 @@ static bool desired_from_row(const struct work *work, struct query *query,
         return fault_while(fault, "files");
     out->app_id = out->run->app_id;
     out->files = code.files;
-    return true;
+    return egress_load(work, out->app_id, &out->egress, fault);
 }
 
 static bool read_desired(const struct work *work, const struct desired_request *request,

@@ -27,6 +27,9 @@ enum {
     access_probe = WRITES,
     access_secrets = READS,
     access_reveal = READS,
+    access_egress = READS,
+    access_egress_grant = WRITES,
+    access_egress_revoke = WRITES,
 };
 
 typedef bool method_body(const struct work *work, const void *request, void *reply,
