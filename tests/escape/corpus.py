@@ -25,6 +25,7 @@ HANG_UP = 0             # for asks: no answer ends within a second, and then the
 NOT_THERE = "refused ENOENT"
 NOT_ALLOWED = "refused (EACCES|EPERM)"
 READ_ONLY = "refused (EROFS|EACCES|EPERM|ENOENT)"
+NOT_GRANTED = "refused EGRESS_DENIED"
 NO_ROUTE = "refused (ENETUNREACH|EADDRNOTAVAIL|EHOSTUNREACH)"
 NOBODY_LISTENS = "refused ECONNREFUSED"
 NO_PROCESS = "refused ESRCH"
@@ -244,12 +245,12 @@ PROGRAMS = {
         "listener_by_any": NOBODY_LISTENS,
         "listener_by_six": NOBODY_LISTENS,
         "listener_by_mapped": NOBODY_LISTENS,
-        "listener_by_address": NO_ROUTE,
-        "world": NO_ROUTE,
-        "world_six": NO_ROUTE,
-        "metadata": NO_ROUTE,
-        "private_network": NO_ROUTE,
-        "link_local": "refused (ENETUNREACH|EINVAL|EADDRNOTAVAIL)",
+        "listener_by_address": NOT_GRANTED,
+        "world": NOT_GRANTED,
+        "world_six": NOT_GRANTED,
+        "metadata": NOT_GRANTED,
+        "private_network": NOT_GRANTED,
+        "link_local": NOT_GRANTED,
         "neighbour_port": NOBODY_LISTENS,
         "fetch": "refused fetch failed",
         "api": NOBODY_LISTENS,

@@ -203,7 +203,7 @@ static void test_no_network(void **state)
         ntohs(address.sin_port));
     assert_true(rig_start(&rig, "caller", 1, server.at));
     assert_true(rig_ask(&rig, "caller", "/"));
-    assert_non_null(strstr(rig.answer, "\r\n\r\nECONNREFUSED,ENETUNREACH,ENETUNREACH,E"));
+    assert_non_null(strstr(rig.answer, "\r\n\r\nECONNREFUSED,EGRESS_DENIED,EGRESS_DENIED,E"));
     assert_true(rig_stop(&rig, "caller"));
 }
 
