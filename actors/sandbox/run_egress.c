@@ -194,6 +194,9 @@ void run_egress_finish(struct supervisor *self, struct cage *cage)
     if (attempts && attempts->others > attempts->others_told)
         app_log_say(&cage->hosted->log, "tried others x%" PRIu64,
                     attempts->others - attempts->others_told);
+    if (cage->egress_denied > 0)
+        app_log_say(&cage->hosted->log, "connections out that were denied: %" PRIu64,
+                    cage->egress_denied);
     tell(self, cage, clock_now_ms(), /* all= */ true);
 }
 

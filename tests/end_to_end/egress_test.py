@@ -183,6 +183,7 @@ class Egress(unittest.TestCase):
         self.change("PUT", "api.test")
         for step in ["stop", "start"]:
             self.assertEqual(self.product.http("POST", f"/api/apps/{APP}/{step}", {}).status, 200)
+        self.assertIn("connections out that were denied: 1", self.log())
         self.assertEqual(self.attempts(), {})
         self.assertEqual(self.ask("fetch", "api.test"), "got hello from /x")
         os.kill(proxies()[0], signal.SIGKILL)
