@@ -32,7 +32,9 @@ void hits_add(struct hits *self, const struct hits *more)
 {
     self->cpu_throttled_ms += more->cpu_throttled_ms;
     self->pids_refused += more->pids_refused;
+    self->disk_refused += more->disk_refused;
     self->log_octets_dropped += more->log_octets_dropped;
+    self->egress_denied += more->egress_denied;
     for (uint32_t i = 0; i < more->refused_count; i++) {
         struct refused_call *call = call_of(self, more->refused[i].name);
         if (call)
@@ -47,6 +49,7 @@ const struct run_hits *hits_say(const struct hits *self, struct hits_words *word
         .pids_refused = self->pids_refused,
         .disk_refused = self->disk_refused,
         .log_bytes_dropped = self->log_octets_dropped,
+        .egress_denied = self->egress_denied,
         .syscalls_refused = {words->calls, self->refused_count},
     };
     for (uint32_t i = 0; i < self->refused_count; i++)
@@ -64,6 +67,7 @@ void hits_hear(struct hits *self, const struct run_hits *said)
         .pids_refused = said->pids_refused,
         .disk_refused = said->disk_refused,
         .log_octets_dropped = said->log_bytes_dropped,
+        .egress_denied = said->egress_denied,
     };
     for (uint32_t i = 0; i < said->syscalls_refused.count; i++)
         if (text_to_string(said->syscalls_refused.at[i].name, name, sizeof name))

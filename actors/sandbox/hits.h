@@ -14,7 +14,7 @@ enum { REFUSED_CALLS_MAX = 32, REFUSED_NAME_SIZE = 32 };
 struct refused_call { char name[REFUSED_NAME_SIZE]; uint64_t count; };
 
 struct hits {
-    uint64_t cpu_throttled_ms, pids_refused, disk_refused, log_octets_dropped;
+    uint64_t cpu_throttled_ms, pids_refused, disk_refused, log_octets_dropped, egress_denied;
     uint32_t refused_count;             /* names beyond REFUSED_CALLS_MAX are not counted */
     struct refused_call refused[REFUSED_CALLS_MAX];
 };

@@ -42,7 +42,7 @@ static void note(struct cage *cage, const struct egress_report *what)
 {
     struct hosted *hosted = cage->hosted;
 
-    cage->egress_denied += attempt_is_denied(what->end);
+    cage->hits.egress_denied += attempt_is_denied(what->end);
     if (!hosted->attempts)
         hosted->attempts = calloc(1, sizeof *hosted->attempts);
     if (hosted->attempts)
@@ -194,9 +194,9 @@ void run_egress_finish(struct supervisor *self, struct cage *cage)
     if (attempts && attempts->others > attempts->others_told)
         app_log_say(&cage->hosted->log, "tried others x%" PRIu64,
                     attempts->others - attempts->others_told);
-    if (cage->egress_denied > 0)
+    if (cage->hits.egress_denied > 0)
         app_log_say(&cage->hosted->log, "connections out that were denied: %" PRIu64,
-                    cage->egress_denied);
+                    cage->hits.egress_denied);
     tell(self, cage, clock_now_ms(), /* all= */ true);
 }
 
@@ -250,6 +250,10 @@ void run_egress_tried(struct supervisor *self, struct request *request)
 {
     const struct hosted *hosted = hosted_find(self, request->app_id);
 
+    /* Whoever was refused just now shall find it. */
+    for (struct cage *cage = self->cages; cage; cage = cage->next)
+        if (cage->hosted == hosted)
+            (void) hear(cage);
     if (hosted && hosted->attempts)
         *request->attempts = *hosted->attempts;
     request_answer(self, request, true);

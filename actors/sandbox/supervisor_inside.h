@@ -87,7 +87,6 @@ struct cage {
     struct door door;               /* a trial's own */
     struct probe probe;
     struct egress egress;
-    uint64_t egress_denied;
     enum end_reason asked;
     bool began, exited, boosted, abandoned, keep_door, is_quiet;
     int status;

@@ -184,6 +184,8 @@ class Egress(unittest.TestCase):
         for step in ["stop", "start"]:
             self.assertEqual(self.product.http("POST", f"/api/apps/{APP}/{step}", {}).status, 200)
         self.assertIn("connections out that were denied: 1", self.log())
+        wait_for(lambda: b'"egressDenied":1' in self.product.http("GET", f"/api/apps/{APP}/runs").body,
+                 20, "the run's record counts it")
         self.assertEqual(self.attempts(), {})
         self.assertEqual(self.ask("fetch", "api.test"), "got hello from /x")
         os.kill(proxies()[0], signal.SIGKILL)
