@@ -190,6 +190,21 @@ static void test_two_sandboxes_on_one_directory(void **state)
 /* ---- without privilege ---- */
 
 /* In a child that is nobody: the same cage, without a uid of its own and mostly without cgroups. */
+/* One that lies beside the test. */
+static void copy_program(const struct rig *rig, const char *name, const char *target)
+{
+    char source[2 * PATH_MAX], piece[65536];
+    const char *slash = strrchr(rig->init, '/');
+    ssize_t size;
+
+    (void) snprintf(source, sizeof source, "%.*s/%s", (int)(slash - rig->init), rig->init, name);
+    OWNED(fd) int from = open(source, O_RDONLY | O_CLOEXEC);
+    OWNED(fd) int to = open(target, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    assert_true(from >= 0 && to >= 0);
+    while ((size = read(from, piece, sizeof piece)) > 0)
+        assert_int_equal(write(to, piece, (size_t)size), size);
+}
+
 static void test_works_unprivileged(void **state)
 {
     static struct rig rig;
@@ -205,16 +220,12 @@ static void test_works_unprivileged(void **state)
     char preview[2 * PATH_MAX];
     (void) snprintf(preview, sizeof preview, "%s/preview", rig.run);
     assert_int_equal(chown(preview, 65534, 65534), 0);
-    /* Its own copy of isekai-init: the build tree may be closed to others. */
-    char init[2 * PATH_MAX];
+    /* Its own copies of our programs: the build tree may be closed to others. */
+    char init[2 * PATH_MAX], egress[2 * PATH_MAX];
     (void) snprintf(init, sizeof init, "%s/init", rig.path);
-    OWNED(fd) int from = open(rig.init, O_RDONLY | O_CLOEXEC);
-    OWNED(fd) int to = open(init, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-    char piece[65536];
-    ssize_t size;
-    while ((size = read(from, piece, sizeof piece)) > 0)
-        assert_int_equal(write(to, piece, (size_t)size), size);
-    fd_drop(&to);
+    (void) snprintf(egress, sizeof egress, "%s/isekai-egress", rig.path);
+    copy_program(&rig, "isekai-init", init);
+    copy_program(&rig, "isekai-egress", egress);
     pid_t pid = fork();
     if (pid == 0) {
         const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, init, NULL};
