@@ -18,6 +18,8 @@ static void print_hits(const struct run_hits *hits)
 {
     print_hit("held back for CPU, ms:", hits->cpu_throttled_ms);
     print_hit("processes refused:", hits->pids_refused);
+    print_hit("ended for its disk:", hits->disk_refused);
+    print_hit("connections out denied:", hits->egress_denied);
     print_hit("octets of log dropped:", hits->log_bytes_dropped);
     for (uint32_t i = 0; i < hits->syscalls_refused.count; i++)
         printf("    %.*s refused: %" PRIu64 "\n", TEXT_ARGS(hits->syscalls_refused.at[i].name),

@@ -38,6 +38,8 @@ uint32_t supervisor_counters(struct supervisor *self, struct arena *arena, struc
             sums.ended_by[reason]);
     add(out, &count, TEXT_OF("hits.cpu_throttled_ms"), sums.hits.cpu_throttled_ms);
     add(out, &count, TEXT_OF("hits.pids_refused"), sums.hits.pids_refused);
+    add(out, &count, TEXT_OF("hits.disk_refused"), sums.hits.disk_refused);
+    add(out, &count, TEXT_OF("hits.egress_denied"), sums.hits.egress_denied);
     add(out, &count, TEXT_OF("hits.log_bytes_dropped"), sums.hits.log_octets_dropped);
     for (uint32_t i = 0; i < sums.hits.refused_count; i++)
         add(out, &count, arena_print(arena, "syscalls_refused.%s", sums.hits.refused[i].name),

@@ -123,6 +123,8 @@ static struct text random_form(struct arena *arena, const struct field *field)
             ((char *)text.at)[i] = '.';
     for (size_t i = 0; field->form == SECRET_NAME && i < text.size; i++)
         ((char *)text.at)[i] = (char)('A' + (unsigned char)text.at[i] % 26);
+    for (size_t i = 40; field->form == HOST && i + 2 < text.size; i += 40)
+        memcpy((char *)text.at + i - 1, "x.x", 3);      /* a label has 63 octets at most */
     if (field->form == FILE_PATH && text.size > 200)
         text.size = 200;                    /* a name is no longer than that */
     return text;
