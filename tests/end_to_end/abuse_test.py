@@ -287,7 +287,7 @@ class Abuse(Rig):
 @unittest.skipUnless(os.geteuid() == 0, "a disk of its own needs root")
 class Disk(Rig):
     """A disk that is full: changes are refused and nothing is lost; afterwards all goes on."""
-    OCTETS = 40 << 20
+    OCTETS = 56 << 20
 
     @classmethod
     def setUpClass(cls):

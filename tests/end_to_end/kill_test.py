@@ -22,6 +22,13 @@ FAST = "require('http').createServer((q, r) => r.end('fast')).listen(process.env
 DEFINED = {"running", "stopped", "error", "sleeping"}
 
 
+def freeze(pid):
+    """SIGSTOP, until each thread has heard of it."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: all(pathlib.Path(task, "stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+                         for task in glob.glob(f"/proc/{pid}/task/*")), 5, f"{pid} stands still")
+
+
 def caged_processes(product):
     """Processes whose cgroup or environment belongs to this product's apps: node in a cage."""
     found = []
@@ -117,11 +124,12 @@ class Killing(unittest.TestCase):
             wait_for(lambda: self.step_of(bus, app_id) == "stored", 10, "step stored")
             deadline = time.monotonic() + 20
             while True:
-                os.kill(store, signal.SIGSTOP)
+                freeze(store)
                 os.kill(apps, signal.SIGCONT)
                 select.select([], [], [], 0.05)
-                os.kill(apps, signal.SIGSTOP)
+                freeze(apps)
                 os.kill(store, signal.SIGCONT)
+                bus.call("store", "store.probe")        # written after what had come before it
                 if self.step_of(bus, app_id) == step:
                     return apps
                 self.assertLess(time.monotonic(), deadline, f"step {step}")
