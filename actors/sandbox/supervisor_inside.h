@@ -136,11 +136,14 @@ struct supervisor {
     struct hits hits;               /* of all runs that ended */
 };
 
-/* supervisor.c */
+/* supervisor_ask.c */
 struct request *request_new(enum request_kind kind, const char *app_id);    /* NULL: no memory */
 void request_send(struct supervisor *self, struct request *request);
 bool request_wait(struct supervisor *self, struct request *request, struct fault *fault);
 void request_release(struct request *request);
+
+/* supervisor.c */
+void supervisor_wake(struct supervisor *self);      /* from any thread */
 void request_answer(struct supervisor *self, struct request *request, bool ok);
 
 /* hosted.c */
