@@ -18,6 +18,7 @@ enum {
     CLASSES = 5,                /* 1xx..5xx */
     BOUNDS = 9,
     SANDBOX_ASK_MS = 900,
+    SANDBOX_ASKS_MAX = 4,       /* at once, so that few wait for a dead one; pages beyond do without */
     SANDBOX_ARENA_OCTETS = 65536,
 };
 
@@ -30,6 +31,7 @@ static _Atomic uint64_t below[ROWS][BOUNDS + 1];
 static _Atomic uint64_t sum_us[ROWS];
 static _Atomic uint64_t refusals[FAULT_KINDS];
 struct metric_bound metric_previews, metric_followers;
+static struct metric_bound sandbox_asks;
 
 bool metric_enter(struct metric_bound *bound, int32_t most)
 {
@@ -186,8 +188,11 @@ void metrics_print(struct gateway *gateway, FILE *out)
     struct arena *arena = arena_new(SANDBOX_ARENA_OCTETS);
     struct stats_reply stats = {.counters.count = 0};
 
-    if (!arena || !ask_sandbox(gateway, arena, &stats))
-        stats.counters.count = 0;
+    if (arena && metric_enter(&sandbox_asks, SANDBOX_ASKS_MAX)) {
+        if (!ask_sandbox(gateway, arena, &stats))
+            stats.counters.count = 0;
+        metric_leave(&sandbox_asks);
+    }
 #define PRINT_sandbox(name) print_sandbox(&stats, #name, out);
 #define PRINT_requests(name) print_requests(#name, out);
 #define PRINT_seconds(name) print_seconds(#name, out);
