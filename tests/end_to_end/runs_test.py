@@ -50,8 +50,8 @@ class Runs(unittest.TestCase):
         present = self.product.http("GET", "/api/apps/ends/runs").json()["runs"]
         self.assertEqual(len(present), 1)
         self.assertNotIn("end", present[0])
-        now = self.product.http("GET", "/api/sandbox/apps/ends").json()
-        self.assertGreaterEqual(now["hits"].get("syscallsRefused", {}).get("setuid", 0), 0)
+        wait_for(lambda: self.product.http("GET", "/api/sandbox/apps/ends").json()["hits"]
+                 .get("syscallsRefused", {}).get("setuid", 0) > 0, 10, "the refusals of a running app")
 
         self.execute("ends", SERVER % 2)                # replaces version 1
         first = self.ended("ends", 1)[0]
