@@ -153,20 +153,6 @@ static bool copy_program(int dir, const char *name, const char *from, struct fau
     return size == 0 || tree_fault(fault, "read a program for cages");
 }
 
-static int open_directory(int parent, const char *name, struct fault *fault)
-{
-    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST) {
-        (void) tree_fault(fault, name);
-        return -1;
-    }
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fchmod(fd, 0755) < 0) {
-        (void) tree_fault(fault, name);
-        fd_drop(&fd);
-    }
-    return fd;
-}
-
 static const struct { const char *name, *text; } etc_files[] = {
     {"passwd", "app:x:1000:1000:app:/app:/nonexistent\n"},
     {"group", "app:x:1000:\n"},
@@ -189,9 +175,9 @@ static bool write_files(const char *path, const char *init, struct fault *fault)
 {
     char egress[PATH_MAX + 16];
     const char *slash = strrchr(init, '/');
-    OWNED(fd) int cage = open_directory(AT_FDCWD, path, fault);
-    OWNED(fd) int programs = cage >= 0 ? open_directory(cage, "isekai", fault) : -1;
-    OWNED(fd) int etc = programs >= 0 ? open_directory(cage, "etc", fault) : -1;
+    OWNED(fd) int cage = tree_make_directory(AT_FDCWD, path, 0755, fault);
+    OWNED(fd) int programs = cage >= 0 ? tree_make_directory(cage, "isekai", 0755, fault) : -1;
+    OWNED(fd) int etc = programs >= 0 ? tree_make_directory(cage, "etc", 0755, fault) : -1;
 
     if (etc < 0)
         return false;

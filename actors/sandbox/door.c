@@ -26,15 +26,15 @@ void door_address(const struct door *self, const struct doors *doors, struct soc
 
 /* ---- the directory ---- */
 
-static void remove_old(int directory)
+void doors_clear(const struct doors *self)
 {
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int copy = openat(self->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
     struct dirent *entry;
 
     while (dir && (entry = readdir(dir)))
         if (entry->d_type == DT_SOCK)
-            (void) unlinkat(directory, entry->d_name, 0);
+            (void) unlinkat(self->directory, entry->d_name, 0);
     if (dir)
         (void) closedir(dir);
     else
@@ -56,7 +56,7 @@ bool doors_open(struct doors *out, const char *run, const char *user, struct fau
     out->directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (out->directory < 0)
         return fault_set(fault, FAULT_internal, "open '%s': %s", path, strerror(errno));
-    remove_old(out->directory);
+    doors_clear(out);
     return true;
 }
 

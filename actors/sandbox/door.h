@@ -31,6 +31,7 @@ struct door {
 
 /* Open <run>/preview and remove what an earlier life left in it. Not root: it is made. */
 bool doors_open(struct doors *out, const char *run, const char *user, struct fault *fault);
+void doors_clear(const struct doors *self);      /* of the sockets that an earlier life left */
 void doors_close(struct doors *self);
 
 bool door_open(struct door *out, const struct doors *doors, const char *name, struct fault *fault);

@@ -1,7 +1,6 @@
 /* egress.c - a cage's socket out, and the process behind it; see egress.h. */
 #include "actors/sandbox/egress.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,21 +24,6 @@
 enum { FD_SAFE = 64, EXIT_NOT_STARTED = 127 };
 
 /* ---- the directory ---- */
-
-static void remove_old(int directory)
-{
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
-    const struct dirent *entry;
-
-    while (dir && (entry = readdir(dir)))
-        if (entry->d_type == DT_SOCK)
-            (void) unlinkat(directory, entry->d_name, 0);
-    if (dir)
-        (void) closedir(dir);
-    else
-        fd_drop(&copy);
-}
 
 static bool check_hosts(const char *hosts, struct fault *fault)
 {
@@ -80,7 +64,7 @@ bool egress_host_open(struct egress_host *out, const char *runtime,
     if (out->doors.directory < 0 ||
         fchmod(out->doors.directory, geteuid() == 0 ? 0711 : 0700) < 0)
         return fault_set(fault, FAULT_internal, "'%s': %s", path, strerror(errno));
-    remove_old(out->doors.directory);
+    doors_clear(&out->doors);
     return true;
 }
 

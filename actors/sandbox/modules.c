@@ -77,20 +77,6 @@ static bool read_lock(struct modules *out, int from, struct fault *fault)
 
 /* ---- the copy ---- */
 
-static int make_directory(int parent, const char *name, struct fault *fault)
-{
-    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST) {
-        (void) tree_fault(fault, name);
-        return -1;
-    }
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fchmod(fd, 0755) < 0) {
-        (void) tree_fault(fault, name);
-        fd_drop(&fd);
-    }
-    return fd;
-}
-
 /* Under another name until it is whole. */
 static bool copy(int from, int place, const char *name, struct fault *fault)
 {
@@ -100,7 +86,7 @@ static bool copy(int from, int place, const char *name, struct fault *fault)
         return fault_set(fault, FAULT_not_found, "'node_modules': %s", strerror(errno));
     if (!tree_empty(place, fault))
         return false;
-    OWNED(fd) int fresh = make_directory(place, "new", fault);
+    OWNED(fd) int fresh = tree_make_directory(place, "new", 0755, fault);
     if (fresh < 0 || !tree_copy(source, fresh, 0, &bounds, fault))
         return false;
     return renameat(place, "new", place, name) == 0 || tree_fault(fault, "rename the modules");
@@ -109,7 +95,7 @@ static bool copy(int from, int place, const char *name, struct fault *fault)
 static bool put_copy(struct modules *out, int from, const char *runtime, struct fault *fault)
 {
     OWNED(fd) int above = open(runtime, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    OWNED(fd) int place = above >= 0 ? make_directory(above, "modules", fault) : -1;
+    OWNED(fd) int place = above >= 0 ? tree_make_directory(above, "modules", 0755, fault) : -1;
     char key[KEY_SIZE], boot[BOOT_SIZE], name[NAME_SIZE];
 
     if (above < 0)

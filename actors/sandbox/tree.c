@@ -41,6 +41,21 @@ int tree_open_directory(int root, const char *path)
     return open_beneath(root, path, O_RDONLY | O_DIRECTORY, 0);
 }
 
+int tree_make_directory(int parent, const char *name, mode_t mode, struct fault *fault)
+{
+    if (mkdirat(parent, name, mode) < 0 && errno != EEXIST) {
+        (void) tree_fault(fault, "mkdir");
+        (void) fault_while(fault, "'%s'", name);
+        return -1;
+    }
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fchmod(fd, mode) < 0) {
+        (void) fault_set(fault, FAULT_internal, "directory '%s': %s", name, strerror(errno));
+        fd_drop(&fd);
+    }
+    return fd;
+}
+
 static bool give_to(int fd, uid_t owner, struct fault *fault)
 {
     if (owner == 0 || fchown(fd, owner, (gid_t)owner) == 0)

@@ -47,6 +47,9 @@ bool tree_remove(int parent, const char *name, struct fault *fault);
 /* Open a directory below `root`; -1 and errno. */
 int tree_open_directory(int root, const char *path);
 
+/* Open a directory of ours, made if it is not there, of that mode; -1 with a fault. */
+int tree_make_directory(int parent, const char *name, mode_t mode, struct fault *fault);
+
 /* Which fault a failed write is: disk_full for a full disk or quota, else internal. */
 bool tree_fault(struct fault *fault, const char *doing);
 

@@ -17,21 +17,6 @@
 
 /* ---- beginning ---- */
 
-static int open_made(int parent, const char *name, mode_t mode, struct fault *fault)
-{
-    if (mkdirat(parent, name, mode) < 0 && errno != EEXIST) {
-        (void) tree_fault(fault, "mkdir");
-        (void) fault_while(fault, "'%s'", name);
-        return -1;
-    }
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fchmod(fd, mode) < 0) {
-        (void) fault_set(fault, FAULT_internal, "directory '%s': %s", name, strerror(errno));
-        fd_drop(&fd);
-    }
-    return fd;
-}
-
 static bool take_lock(struct workspace *self, int runtime, struct fault *fault)
 {
     self->lock = openat(runtime, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -49,20 +34,20 @@ static bool open_directories(struct workspace *self, const char *data, struct fa
 
     if (top < 0 || !realpath(data, absolute))
         return fault_set(fault, FAULT_internal, "data directory '%s': %s", data, strerror(errno));
-    OWNED(fd) int runtime = open_made(top, "runtime", self->owns_uids ? 0711 : 0700, fault);
+    OWNED(fd) int runtime = tree_make_directory(top, "runtime", self->owns_uids ? 0711 : 0700, fault);
     if (runtime < 0)
         return false;
     if (snprintf(self->path, sizeof self->path, "%s/runtime", absolute) >= (int)sizeof self->path)
         return fault_set(fault, FAULT_internal, "'%s' is too long a path", data);
     if (!take_lock(self, runtime, fault))
         return false;
-    self->apps = open_made(runtime, "apps", self->owns_uids ? 0711 : 0700, fault);
+    self->apps = tree_make_directory(runtime, "apps", self->owns_uids ? 0711 : 0700, fault);
     if (self->apps < 0)
         return false;
-    self->warm = open_made(runtime, "warm", self->owns_uids ? 0711 : 0700, fault);
+    self->warm = tree_make_directory(runtime, "warm", self->owns_uids ? 0711 : 0700, fault);
     if (self->warm < 0)
         return false;
-    self->trash = open_made(runtime, "trash", 0700, fault);
+    self->trash = tree_make_directory(runtime, "trash", 0700, fault);
     return self->trash >= 0 && (!self->owns_uids || reach_check(self->path, fault));
 }
 
@@ -129,7 +114,7 @@ bool workspace_data(struct workspace *self, int app, uid_t *uid, struct fault *f
         if (is_own || !self->owns_uids)
             return true;
     }
-    OWNED(fd) int data = open_made(app, "data", 0700, fault);
+    OWNED(fd) int data = tree_make_directory(app, "data", 0700, fault);
     if (data < 0)
         return false;
     if (!self->owns_uids)
@@ -148,7 +133,7 @@ int workspace_app(struct workspace *self, const char *app_id, bool make, struct 
         return -1;
     }
     if (make)
-        return open_made(self->apps, app_id, self->owns_uids ? 0711 : 0700, fault);
+        return tree_make_directory(self->apps, app_id, self->owns_uids ? 0711 : 0700, fault);
     int fd = openat(self->apps, app_id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         (void) fault_set(fault, errno == ENOENT ? FAULT_app_not_found : FAULT_internal, "'%s': %s",
