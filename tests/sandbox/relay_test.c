@@ -289,6 +289,66 @@ static void test_slow_reader_stops_the_writer(void **state)
     (void) close(c);
 }
 
+/* An app may refuse a body before it has come whole: it answers, and closes with octets unread,
+ * which breaks the connection. The answer arrives, and the client need not send the rest. */
+static void test_an_answer_before_the_whole_request(void **state)
+{
+    static char piece[65536];
+    ssize_t sent = 0;
+
+    (void) state;
+    listen_app();
+    int c = client(), a = app_side();
+    for (int i = 0; i < 200; i++) {
+        (void) !send(c, piece, sizeof piece, MSG_DONTWAIT | MSG_NOSIGNAL);
+        turn(0);
+    }
+    say(a, "413");
+    (void) close(a);
+    for (int i = 0; i < TURNS_MAX && (sent >= 0 || errno == EAGAIN); i++) {
+        sent = send(c, piece, sizeof piece, MSG_DONTWAIT | MSG_NOSIGNAL);
+        turn(0);
+    }
+    assert_true(sent < 0 && errno != EAGAIN);
+    expect(c, "413");
+    expect_end(c);
+    for (int i = 0; i < TURNS_MAX && !relay_is_idle(relay); i++)
+        turn(1);
+    assert_true(relay_is_idle(relay));
+    (void) close(c);
+}
+
+/* The same with a long answer and a client that reads it late. */
+static void test_a_long_answer_of_an_app_that_hung_up(void **state)
+{
+    static char piece[65536];
+    size_t said = 0, heard = 0;
+
+    (void) state;
+    listen_app();
+    int c = client(), a = app_side();
+    say(c, "never read");
+    for (int i = 0; i < 200; i++) {
+        ssize_t size = send(a, piece, sizeof piece, MSG_DONTWAIT | MSG_NOSIGNAL);
+        said += size > 0 ? (size_t)size : 0;
+        turn(0);
+    }
+    for (ssize_t size; (size = recv(c, piece, 1024, MSG_DONTWAIT)) > 0; heard += (size_t)size)
+        turn(0);                /* so that what the app said is on its way, and not all of it */
+    (void) close(a);
+    for (int i = 0; i < 50; i++)
+        turn(0);
+    for (int i = 0; i < TURNS_MAX && !relay_is_idle(relay); i++) {
+        ssize_t size = recv(c, piece, sizeof piece, MSG_DONTWAIT);
+        heard += size > 0 ? (size_t)size : 0;
+        turn(0);
+    }
+    for (ssize_t size; (size = recv(c, piece, sizeof piece, MSG_DONTWAIT)) > 0;)
+        heard += (size_t)size;
+    assert_int_equal(heard, said);
+    (void) close(c);
+}
+
 static void test_client_that_vanishes(void **state)
 {
     char octet;
@@ -377,6 +437,8 @@ int main(void)
         RELAY(test_held_no_longer_than_said),
         RELAY(test_retries_slow_down),
         RELAY(test_slow_reader_stops_the_writer),
+        RELAY(test_an_answer_before_the_whole_request),
+        RELAY(test_a_long_answer_of_an_app_that_hung_up),
         RELAY(test_client_that_vanishes),
         RELAY(test_places_are_bounded),
         RELAY(test_refusing_leaves_them_in_the_backlog),

@@ -115,7 +115,25 @@ static void pass_end(struct end *from)
         connection_end(from->of);
 }
 
-/* Write what can be written and keep the rest; false when the end is gone. */
+/* The end takes no more. Without its client a connection is over; an app that hung up may have
+ * answered before, and that answer is still to be delivered. */
+static void stop_giving(struct end *to)
+{
+    struct end *from = other(to);
+
+    if (to == &to->of->client) {
+        connection_end(to->of);
+        return;
+    }
+    free(to->waiting);
+    to->waiting = NULL;
+    to->write_ended = true;
+    from->read_ended = true;
+    (void) shutdown(from->fd, SHUT_RD);     /* the client hears that it need not go on */
+    pass_end(to);
+}
+
+/* Write what can be written and keep the rest; false when the end takes no more. */
 static bool give(struct end *to, const char *octets, size_t size)
 {
     ssize_t written = send(to->fd, octets, size, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -144,7 +162,7 @@ static void flush(struct end *end)
     if (written < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (written < 0) {
-        connection_end(end->of);
+        stop_giving(end);
         return;
     }
     end->waiting_at += (size_t)written;
@@ -163,16 +181,19 @@ static void take(struct end *from)
 
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (size < 0 || (size > 0 && !give(other(from), relay->scratch, (size_t)size))) {
-        connection_end(from->of);
+    if (size > 0 && !give(other(from), relay->scratch, (size_t)size)) {
+        stop_giving(other(from));
         return;
     }
-    if (size > 0)
+    if (size > 0) {
         from->of->asked = from == &from->of->client;
-    if (size == 0) {
-        from->read_ended = true;
-        pass_end(from);
+        return;
     }
+    from->read_ended = true;
+    if (size < 0)
+        stop_giving(from);              /* a broken connection ends both ways */
+    else
+        pass_end(from);
 }
 
 /* ---- reaching the app ---- */
@@ -316,7 +337,7 @@ void relay_handle(struct relay *self, void *data, uint32_t events, int64_t now_m
         if (!end->read_ended && !other(end)->waiting)
             take(end);
         else if (events & (EPOLLHUP | EPOLLERR) && !end->write_ended)
-            connection_end(connection);         /* nobody is left to write to */
+            stop_giving(end);                   /* nobody is left to write to */
     }
     watch_both(connection);
 }

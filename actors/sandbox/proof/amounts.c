@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,30 +61,54 @@ static void die_first(void)
     (void) !write(fd, "1000", 4);
 }
 
-/* A child that takes memory, says so and keeps it; its pid, and in *got whether it got it. */
-static pid_t hog(bool (*take_all)(const struct targets *targets), const struct targets *targets,
-                 bool *got)
-{
-    int said[2];
-    char octet;
+struct hog {
     pid_t child;
+    int line;           /* our end; its own says "!" when it has taken all, and again when asked */
+};
 
-    *got = false;
-    if (pipe(said) < 0)
-        return -1;
-    child = fork();
-    if (child == 0) {
-        (void) close(said[0]);
+static bool says_so(int line)
+{
+    char octet;
+
+    return line >= 0 && read(line, &octet, 1) == 1;
+}
+
+/* A child that takes memory, says so and keeps it. */
+static struct hog hog_start(bool (*take_all)(const struct targets *targets),
+                            const struct targets *targets)
+{
+    struct hog hog = {.child = -1, .line = -1};
+    int line[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) < 0)
+        return hog;
+    hog.child = fork();
+    if (hog.child == 0) {
+        (void) close(line[0]);
         die_first();
-        if (!take_all(targets) || write(said[1], "!", 1) != 1)
+        if (!take_all(targets))
             _exit(1);
-        for (;;)
-            (void) pause();
+        while (send(line[1], "!", 1, MSG_NOSIGNAL) == 1 && says_so(line[1]))
+            continue;
+        _exit(1);
     }
-    (void) close(said[1]);
-    *got = child > 0 && read(said[0], &octet, 1) == 1;
-    (void) close(said[0]);
-    return child;
+    (void) close(line[1]);
+    hog.line = line[0];
+    return hog;
+}
+
+/* Whom the kernel has begun to end may be there for a while yet, but answers no more. */
+static bool hog_still_has_it(const struct hog *hog)
+{
+    return hog->line >= 0 && send(hog->line, "?", 1, MSG_NOSIGNAL) == 1 && says_so(hog->line);
+}
+
+static void hog_end(const struct hog *hog)
+{
+    if (hog->child > 0)
+        end_child(hog->child);
+    if (hog->line >= 0)
+        (void) close(hog->line);
 }
 
 static bool take(size_t octets)
@@ -103,21 +128,20 @@ static bool take_memory(const struct targets *targets)
 
 bool probe_memory(const struct targets *targets, char detail[DETAIL_SIZE])
 {
-    pid_t children[HOGS];
-    bool got[HOGS];
-    int kept = 0;
+    struct hog hogs[HOGS];
+    bool kept = true;
 
-    for (int i = 0; i < HOGS; i++)
-        children[i] = hog(take_memory, targets, &got[i]);
     for (int i = 0; i < HOGS; i++) {
-        if (children[i] <= 0)
-            continue;
-        kept += got[i] && waitpid(children[i], NULL, WNOHANG) == 0;
-        end_child(children[i]);
+        hogs[i] = hog_start(take_memory, targets);
+        kept &= says_so(hogs[i].line);
     }
-    return kept < HOGS || broke(detail, "took %lu MB of %lu",
-                                target_number(targets, PROOF_WORD_MEMORY_MB) / 3 * 2 * HOGS,
-                                target_number(targets, PROOF_WORD_MEMORY_MB));
+    for (int i = 0; i < HOGS; i++)
+        kept = kept && hog_still_has_it(&hogs[i]);
+    for (int i = 0; i < HOGS; i++)
+        hog_end(&hogs[i]);
+    return !kept || broke(detail, "took %lu MB of %lu",
+                          target_number(targets, PROOF_WORD_MEMORY_MB) / 3 * 2 * HOGS,
+                          target_number(targets, PROOF_WORD_MEMORY_MB));
 }
 
 /* Fill nameless files in `place` up to `*left` octets. */
@@ -150,11 +174,10 @@ static bool take_files(const struct targets *targets)
 
 bool probe_memory_files(const struct targets *targets, char detail[DETAIL_SIZE])
 {
-    bool got;
-    pid_t child = hog(take_files, targets, &got);
+    struct hog hog = hog_start(take_files, targets);
+    bool got = says_so(hog.line);
 
-    if (child > 0)
-        end_child(child);
+    hog_end(&hog);
     return !got || broke(detail, "more than %lu MB in files",
                          target_number(targets, PROOF_WORD_MEMORY_MB));
 }
