@@ -17,22 +17,7 @@
 
 enum { ANSWER_MS = 5000 };
 
-/* set or remove, and the name: the words behind the app's. */
-struct errand { const char *verb, *name; };
-
-static bool take_errand(int *argc, char **argv, struct errand *out)
-{
-    *out = (struct errand){NULL, NULL};
-    if (*argc < 3 || strncmp(argv[2], "--", 2) == 0)
-        return true;
-    if (*argc < 4 || (strcmp(argv[2], "set") != 0 && strcmp(argv[2], "remove") != 0))
-        return false;
-    *out = (struct errand){argv[2], argv[3]};
-    for (int i = 2; i + 2 <= *argc; i++)
-        argv[i] = argv[i + 2];
-    *argc -= 2;
-    return true;
-}
+static const char *const verbs[] = {"set", "remove", NULL};
 
 static int print_names(struct session *session)
 {
@@ -104,7 +89,7 @@ int command_secrets(int argc, char **argv)
     struct errand errand;
     int code;
 
-    if (!take_errand(&argc, argv, &errand)) {
+    if (!take_errand(&argc, argv, verbs, &errand)) {
         fprintf(stderr, "usage: isekai secrets ID [set NAME | remove NAME] [--setting=value ...]\n"
                 "The value to set is read from standard input.\n");
         return EXIT_MISUSED;
@@ -113,8 +98,8 @@ int command_secrets(int argc, char **argv)
                       "secrets.", argc, argv, &code))
         return code;
     code = !errand.verb ? print_names(&session)
-         : strcmp(errand.verb, "set") == 0 ? set(&session, errand.name)
-                                           : remove_one(&session, errand.name);
+         : strcmp(errand.verb, "set") == 0 ? set(&session, errand.word)
+                                           : remove_one(&session, errand.word);
     session_close(&session);
     return code;
 }

@@ -22,6 +22,22 @@ char *take_word(int *argc, char **argv)
     return word;
 }
 
+bool take_errand(int *argc, char **argv, const char *const *verbs, struct errand *out)
+{
+    *out = (struct errand){NULL, NULL};
+    if (*argc < 3 || strncmp(argv[2], "--", 2) == 0)
+        return true;
+    while (*verbs && strcmp(argv[2], *verbs) != 0)
+        verbs++;
+    if (*argc < 4 || !*verbs)
+        return false;
+    *out = (struct errand){argv[2], argv[3]};
+    for (int i = 2; i + 2 <= *argc; i++)
+        argv[i] = argv[i + 2];
+    *argc -= 2;
+    return true;
+}
+
 bool session_open(struct session *self, const char *argument, const char *purpose, int argc,
                   char **argv, int *exit_code)
 {

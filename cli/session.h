@@ -25,6 +25,13 @@ void session_close(struct session *self);
 bool session_ask(struct session *self, const struct method *method, const char *service,
                  uint32_t within_ms, const void *request, void *reply);
 
+/* What is to be done to the thing named: `word`, one of `verbs` (a list that NULL ends), and its own
+ * word, taken out of argv from behind it. */
+struct errand { const char *verb, *word; };
+
+/* True without one as well: verb is NULL then. False: it is none of the verbs, or has no word. */
+bool take_errand(int *argc, char **argv, const char *const *verbs, struct errand *out);
+
 /* Take the command's word out of argv: behind the command's name, or last. NULL: not given. */
 char *take_word(int *argc, char **argv);
 

@@ -154,8 +154,8 @@ static bool ask_sandbox(struct gateway *gateway, struct arena *arena, struct sta
 static void print_sandbox(const struct stats_reply *stats, const char *name, FILE *out)
 {
     static const char before[] = "isekai_sandbox_", after[] = "_total";
-    const char *part = name + sizeof before - 1;
-    size_t size = strlen(part) - (sizeof after - 1);
+    const char *part = name + sizeof before - 1, *total = strstr(part, after);
+    size_t size = total ? (size_t)(total - part) : strlen(part);
 
     for (uint32_t i = 0; i < stats->counters.count; i++) {
         const struct count_of *counter = &stats->counters.at[i];

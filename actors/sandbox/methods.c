@@ -120,5 +120,6 @@ uint32_t sandbox_counters(void *self_, struct arena *arena, struct count_of *out
 {
     struct sandbox *self = self_;
 
-    return supervisor_counters(self->supervisor, arena, out);
+    uint32_t count = supervisor_counters(self->supervisor, arena, out);
+    return count + prover_counters(self->prover, arena, out + count, ACTOR_COUNTERS_MAX - count);
 }

@@ -19,6 +19,7 @@ struct prover {
     pthread_cond_t changed;
     bool is_well, came_to_result;
     struct proof last;
+    uint64_t reached, missed, no_result;
     struct proven kept[PROVER_KEPT_MAX];
     size_t kept_count;
 };
@@ -116,6 +117,9 @@ static bool prove(struct prover *self, struct fault *fault)
     self->is_well = ran && proof.level >= self->options.floor;
     if (ran)
         self->last = proof;
+    self->reached += self->is_well;
+    self->missed += ran && !self->is_well;
+    self->no_result += !ran;
     keep(self, &proof, fault);
     bool is_well = self->is_well;
     pthread_mutex_unlock(&self->lock);
@@ -185,6 +189,27 @@ void prover_last(struct prover *self, struct proof *out)
     pthread_mutex_lock(&self->lock);
     *out = self->last;
     pthread_mutex_unlock(&self->lock);
+}
+
+uint32_t prover_counters(struct prover *self, struct arena *arena, struct count_of *out,
+                         uint32_t room)
+{
+    uint64_t outcomes[proof_outcome_count] = {0};
+    uint32_t count = 0;
+
+    pthread_mutex_lock(&self->lock);
+    const uint64_t came_to[] = {self->reached, self->missed, self->no_result};
+    for (int row = 0; row < PROOF_ROWS; row++)
+        outcomes[self->last.findings[row].outcome]++;
+    pthread_mutex_unlock(&self->lock);
+    static const char *const names[] = {"proofs.reached", "proofs.missed", "proofs.no_result"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && count < room; i++)
+        out[count++] = (struct count_of){text_from(names[i]), came_to[i]};
+    for (int i = 1; i < proof_outcome_choices.count && count < room; i++)
+        out[count++] = (struct count_of){
+            arena_print(arena, "proof_probes.%s", choice_name(&proof_outcome_choices, i)),
+            outcomes[i]};
+    return count;
 }
 
 bool prover_next(struct prover *self, struct proven *out)

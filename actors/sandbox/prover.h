@@ -15,6 +15,7 @@
 #define ISEKAI_SANDBOX_PROVER_H
 
 #include "actors/sandbox/proof.h"
+#include "bus/actor.h"
 #include "bus/ids.h"
 
 enum {
@@ -48,6 +49,11 @@ bool prover_allows(struct prover *self, struct fault *fault);
 void prover_describe(struct prover *self, char out[PROVER_WORDS_SIZE]);
 /* The last proof that came to a result. */
 void prover_last(struct prover *self, struct proof *out);
+
+/* How often a proof reached the floor, missed it or came to no result, and what the last one that
+ * came to one found: for isekai.stats, as actor.h says; at most `room` rows. */
+uint32_t prover_counters(struct prover *self, struct arena *arena, struct count_of *out,
+                         uint32_t room);
 
 /* The oldest that waits; false: none. It stays until it is forgotten. */
 bool prover_next(struct prover *self, struct proven *out);

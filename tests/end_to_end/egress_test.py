@@ -199,7 +199,29 @@ class Egress(unittest.TestCase):
         self.assertEqual(self.product.http("POST", f"/api/apps/{APP}/stop", {}).status, 200)
         self.assertEqual(proxies(), [])
         sockets = pathlib.Path(self.product.data, "runtime", "egress")
-        self.assertEqual(list(sockets.iterdir()), [])
+        bus = self.product.bus()
+        wait_for(lambda: len(list(sockets.iterdir())) == bus.call("sandbox", "sandbox.list", {}).get("warm", 0), 15,
+                 "only warm cages have a socket left")
+        bus.close()
+
+    def test_by_command(self):
+        place = f"api.test:{self.peer.port}"
+        self.assertIn("EGRESS_DENIED", self.ask("http", "api.test"))
+        denied = self.product.cli("egress", APP)
+        self.assertRegex(denied.stdout, rf"^denied       {place}  tried x1, last \S+Z\n$")
+        allowed = self.product.cli("egress", APP, "allow", place)
+        self.assertRegex(allowed.stdout, rf"^allowed      {place}  since \S+Z\n")
+        self.assertEqual(self.ask("http", "api.test"), "got hello from /x")
+        for word, shown in [("[2001:db8::1]:8443", "[2001:db8::1]:8443"), ("2001:db8::1", "[2001:db8::1]:443"),
+                            ("*.wild.test", "*.wild.test:443")]:
+            self.assertIn(f"allowed      {shown}  since", self.product.cli("egress", APP, "allow", word).stdout)
+        revoked = self.product.cli("egress", APP, "revoke", place)
+        self.assertNotIn(f"allowed      {place}", revoked.stdout)
+        for words in [["allow"], ["forbid", place], ["allow", "api.test:"], ["allow", "api.test:70000"],
+                      ["allow", "[2001:db8::1"], ["allow", "api.test:80x"], ["allow", "127.1"]]:
+            refused = self.product.cli("egress", APP, *words)
+            self.assertEqual((refused.returncode, refused.stdout), (64, ""), refused)
+            self.assertNotEqual(refused.stderr, "")
 
     def test_grants_are_checked_and_bounded(self):
         path = f"/api/apps/{APP}/egress"

@@ -83,11 +83,17 @@ class Runs(unittest.TestCase):
         self.ended("counted", 1)
         page = self.product.http("GET", "/metrics").body.decode()
         counted = {(m[1], m[2]): int(m[3]) for m in re.finditer(
-            r'^isekai_sandbox_(\w+)_total\{instance="\w+",kind="(\w+)"\} (\d+)$', page, re.M)}
+            r'^isekai_sandbox_(\w+?)(?:_total)?\{instance="\w+",kind="(\w+)"\} (\d+)$', page, re.M)}
         self.assertGreaterEqual(counted["runs_ended", "exit"], 1)
         self.assertEqual(counted["runs_ended", "host_lost"], 0)
         self.assertGreater(counted["syscalls_refused", "setuid"], 0)
         self.assertIn(("hits", "pids_refused"), counted)
+        proof = self.product.bus().call("sandbox", "sandbox.proof", {})
+        held = sum(finding["outcome"] == "held" for finding in proof["findings"])
+        self.assertEqual(counted["proof_probes", "held"], held)
+        self.assertEqual(counted["proof_probes", "broke"] + counted["proof_probes", "unknown"],
+                         len(proof["findings"]) - held)
+        self.assertEqual((counted["proofs", "reached"], counted["proofs", "missed"]), (1, 0))
 
     def test_a_lost_host_is_told(self):
         self.execute("lost", SERVER % 1)
