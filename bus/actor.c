@@ -181,10 +181,30 @@ static void plan_lanes(struct loop *self)
         crew->loop = self;
         crew->lane = (enum lane)lane;
         crew->credit = crew->thread_count + credit;
-        crew->waiting_max = (crew->credit + INSTANCE_CREDIT) * (uint32_t)self->endpoints.count;
+        crew->waiting_max = (crew->credit * (actor->is_of_node ? 2 : 1) + INSTANCE_CREDIT) *
+                            (uint32_t)self->endpoints.count;
         snprintf(crew->service, sizeof crew->service, "%s%s", actor->name,
                  lane_suffix((enum lane)lane));
     }
+}
+
+static void plan_registration(struct loop *self, const char *service, const char *endpoint,
+                              enum lane lane, uint32_t credit)
+{
+    registration_init(&self->registrations[self->registration_count++], self, service, endpoint,
+                      lane, credit);
+}
+
+static void plan_crew_registrations(struct loop *self, const struct crew *crew,
+                                    const char *endpoint)
+{
+    char service[SERVICE_SIZE];
+
+    plan_registration(self, crew->service, endpoint, crew->lane, crew->credit);
+    if (!self->actor->is_of_node)
+        return;
+    service_of_node(self->actor->name, self->bus->isekai_node, crew->lane, service);
+    plan_registration(self, service, endpoint, crew->lane, crew->credit);
 }
 
 static void plan_registrations(struct loop *self)
@@ -197,11 +217,8 @@ static void plan_registrations(struct loop *self)
         const char *endpoint = self->endpoints.at[i];
         for (int lane = 0; lane < LANES; lane++)
             if (self->crews[lane].thread_count > 0)
-                registration_init(&self->registrations[self->registration_count++], self,
-                                  self->crews[lane].service, endpoint, (enum lane)lane,
-                                  self->crews[lane].credit);
-        registration_init(&self->registrations[self->registration_count++], self, self->name,
-                          endpoint, first, INSTANCE_CREDIT);
+                plan_crew_registrations(self, &self->crews[lane], endpoint);
+        plan_registration(self, self->name, endpoint, first, INSTANCE_CREDIT);
     }
 }
 
@@ -249,6 +266,9 @@ static bool loop_init(struct loop *self, const struct actor *actor,
     snprintf(self->name, sizeof self->name, "%s.%s", actor->name, self->instance);
     if (strlen(actor->name) > 48 || actor->method_count == 0)
         return fault_set(fault, FAULT_internal, "'%s' is no actor", actor->name);
+    if (actor->is_of_node && !text_is_node(text_from(bus->isekai_node)))
+        return fault_set(fault, FAULT_malformed, "ISEKAI_NODE: 1 to %d of a-z, A-Z, 0-9, - and _, and "
+                         "not quick, work or long", NODE_NAME_MAX);
     if (!endpoints_read(bus->bus_endpoints, &self->endpoints, fault))
         return false;
     plan_lanes(self);

@@ -32,6 +32,8 @@ struct actor_method { const struct method *method; handler *handle; };
 
 struct actor {
     const char *name;                       /* "apps" */
+    bool is_of_node;                        /* each host has its own: it also serves actor.NODE and its
+                                             * lanes, for what only this one can answer */
     const struct actor_method *methods;     /* a lane exists when a row uses it */
     size_t method_count;
     void *self;

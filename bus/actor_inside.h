@@ -117,7 +117,7 @@ struct loop {
     char name[SERVICE_SIZE];            /* actor.instance */
     int64_t started_at_ms;              /* wall clock */
     struct endpoints endpoints;
-    struct registration registrations[ENDPOINTS_MAX * (LANES + 1)];
+    struct registration registrations[ENDPOINTS_MAX * (2 * LANES + 1)];
     size_t registration_count;
     struct crew crews[LANES];
     struct outbox outbox;

@@ -12,6 +12,8 @@ static bool ping(struct call *call, const void *request, void *reply_, struct fa
     (void)request;
     reply->actor = text_from(actor->name);
     reply->instance = text_from(call->loop->instance);
+    if (actor->is_of_node)
+        reply->node = text_from(call->loop->bus->isekai_node);
     reply->ok = !atomic_load(&call->loop->is_draining);
     if (actor->healthy && !actor->healthy(actor->self, level))
         reply->ok = false;

@@ -1,6 +1,10 @@
 /* method.c - the rows of METHOD and CALLS as constants, and looking things up in them. */
 #include "schemas/method.h"
 
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
 #define SUFFIX_QUICK ""
 #define SUFFIX_WORK ".work"
 #define SUFFIX_LONG ".long"
@@ -48,6 +52,25 @@ static const struct { const char *name, *suffix; uint32_t deadline_ms; } lanes[L
 const char *lane_suffix(enum lane lane) { return lanes[lane].suffix; }
 const char *lane_name(enum lane lane) { return lanes[lane].name; }
 uint32_t lane_deadline_ms(enum lane lane) { return lanes[lane].deadline_ms; }
+
+bool text_is_node(struct text text)
+{
+    if (text.size == 0 || text.size > NODE_NAME_MAX)
+        return false;
+    for (int lane = 0; lane < LANES; lane++)
+        if (text_is(text, lanes[lane].name))
+            return false;
+    for (size_t i = 0; i < text.size; i++)
+        if (!isalnum((unsigned char)text.at[i]) && text.at[i] != '-' && text.at[i] != '_')
+            return false;
+    return true;
+}
+
+void service_of_node(const char *actor, const char *node, enum lane lane,
+                     char out[SERVICE_OF_NODE_SIZE])
+{
+    (void) snprintf(out, SERVICE_OF_NODE_SIZE, "%s.%s%s", actor, node, lane_suffix(lane));
+}
 
 const char *scope_name(enum scope scope)
 {

@@ -37,6 +37,12 @@ extern const size_t method_count;
 const struct method *method_find(struct text name);     /* by "apps.generate"; NULL: no such */
 const char *lane_suffix(enum lane lane);                /* "", ".work", ".long" */
 uint32_t    lane_deadline_ms(enum lane lane);           /* 5000, 30000, 300000 */
+
+/* The service of one host's own actor: "sandbox.NODE.long". A name that is a lane's would be taken for it. */
+enum { NODE_NAME_MAX = 64, SERVICE_OF_NODE_SIZE = 96 };
+bool text_is_node(struct text text);
+void service_of_node(const char *actor, const char *node, enum lane lane,
+                     char out[SERVICE_OF_NODE_SIZE]);
 const char *scope_name(enum scope scope);
 const char *lane_name(enum lane lane);
 

@@ -109,6 +109,7 @@ bool change_begin(struct change *self, struct call *call, const struct change_st
     }
     self->operation = reply->operation;
     self->before = reply->app;
+    self->node = reply->app ? reply->app->node : (struct text){0};
     if (reply->created)
         return true;
     change_drop(self);
@@ -150,6 +151,7 @@ static bool advance(struct change *self, enum operation_step step, struct advanc
     more.lease_ms = self->apps->settings->apps_lease_ms;
     more.step = step;
     more.run_id = text_from(self->run_id);
+    more.node = self->node;
     if (!tell_store(self, &method_store_advance, &more, &reply, fault))
         return false;
     if (more.new_version)
@@ -175,7 +177,7 @@ bool change_store_secrets(struct change *self, const struct secret_change *secre
 bool change_ask_sandbox(struct change *self, const struct method *method, uint32_t within_ms,
                         const void *request, void *reply, struct fault *fault)
 {
-    if (call_ask_within(self->call, method, NULL, within_ms, request, reply, fault))
+    if (place_ask(self->call, self->node, method, within_ms, request, reply, fault))
         return true;
     self->is_unsure = !has_answered(fault->kind);
     return false;
@@ -195,8 +197,11 @@ bool change_run(struct change *self, uint64_t version, struct files files,
     };
 
     call_progress(self->call, "starting", NULL);
-    /* The run's name is written down before it may exist. */
-    if (!self->version && !advance(self, operation_step_stored, (struct advance_request){0}, fault))
+    bool is_new = !self->node.at;
+    if (is_new && !place_choose(self->call, &self->node, fault))
+        return false;
+    /* The run's name and its host are written down before it may exist. */
+    if ((is_new || !self->version) && !advance(self, operation_step_stored, (struct advance_request){0}, fault))
         return false;
     if (!change_ask_sandbox(self, &method_sandbox_start, START_WAIT_MS, &request, state, fault))
         return false;

@@ -18,7 +18,7 @@
 #ifndef ISEKAI_ACTORS_APPS_CHANGE_H
 #define ISEKAI_ACTORS_APPS_CHANGE_H
 
-#include "actors/apps/apps.h"
+#include "actors/apps/place.h"
 #include "bus/ids.h"
 
 struct change {
@@ -26,6 +26,7 @@ struct change {
     struct apps *apps;
     enum operation_kind kind;
     struct text app_id;
+    struct text node;                   /* the host the app is on; absent: it has run nowhere */
     char operation_id[OPERATION_ID_SIZE];
     char run_id[UUID_SIZE];
     uint64_t version;                   /* that it stored; 0 before */
@@ -53,7 +54,7 @@ bool change_begin(struct change *self, struct call *call, const struct change_st
                   struct fault *fault);
 
 /* Go on with an operation that was claimed from an owner who is gone, and is held by a lease already:
- * with a new run id, for the old one may be anywhere. The caller sets `before`. */
+ * with a new run id, for the old one may be anywhere. The caller sets `before` and `node`. */
 void change_adopt(struct change *self, struct call *call, const struct operation *operation);
 
 bool change_store(struct change *self, const struct version_content *content, struct fault *fault);
@@ -74,7 +75,7 @@ bool change_finish(struct change *self, struct finish_request more, struct fault
 /* The app as the change left it, now or when its key was used first. */
 bool change_answer(const struct change *self, struct app *out, struct fault *fault);
 
-/* Ask the sandbox to do something to the app. When no answer came, it may or may not be done: then
+/* Ask the sandbox of the app's host to do something to the app. When no answer came, it may or may not be done: then
  * change_fail() leaves the operation open, and settling finds out and brings order. */
 bool change_ask_sandbox(struct change *self, const struct method *method, uint32_t within_ms,
                         const void *request, void *reply, struct fault *fault);

@@ -3,23 +3,26 @@
  * The store is asked first. When the sandbox does not answer then, the caller hears of it and asks again;
  * a sandbox that comes back reads what the store says.
  */
-#include "actors/apps/apps.h"
+#include "actors/apps/place.h"
 
-/* A sandbox that never had the app knows of no attempts. */
-static bool read_attempts(struct call *call, struct text app_id, struct egress_attempts *out,
-                          struct fault *fault)
+/* An app that has run nowhere tried nothing, and begins with what the store says. */
+static bool ask_sandbox(struct call *call, struct text app_id, const struct method *method,
+                        const void *request, void *reply, struct fault *fault)
 {
-    const struct app_ref request = {.app_id = app_id};
+    struct place_reply place;
 
-    return call_ask(call, &method_sandbox_tried, &request, out, fault);
+    return place_find(call, app_id, &place, fault) &&
+           (!place.node.at || place_ask(call, place.node, method, lane_deadline_ms(method->lane),
+                                        request, reply, fault));
 }
 
 static bool answer(struct call *call, struct text app_id, const struct egress_list *list,
                    struct egress_reply *out, struct fault *fault)
 {
+    const struct app_ref request = {.app_id = app_id};
     struct egress_attempts tried = {.others = 0};
 
-    if (!read_attempts(call, app_id, &tried, fault))
+    if (!ask_sandbox(call, app_id, &method_sandbox_tried, &request, &tried, fault))
         return false;
     out->grants.at = list->grants.at;
     out->grants.count = list->grants.count;
@@ -47,7 +50,7 @@ static bool change(struct call *call, const struct method *method, const struct 
     if (!call_ask(call, method, in, &list, fault))
         return false;
     const struct allow_request allow = {.app_id = in->app_id, .egress = &list};
-    return call_ask(call, &method_sandbox_allow, &allow, &done, fault) &&
+    return ask_sandbox(call, in->app_id, &method_sandbox_allow, &allow, &done, fault) &&
            answer(call, in->app_id, &list, out, fault);
 }
 

@@ -1,6 +1,6 @@
 /* look.c - what only reads: the owner is checked by the store, then the sandbox or the planner is
  * asked. */
-#include "actors/apps/apps.h"
+#include "actors/apps/place.h"
 #include "bus/clock.h"
 #include "bus/ids.h"
 
@@ -14,31 +14,33 @@ bool apps_find_own(struct call *call, struct text app_id, struct app *out, struc
 bool apps_logs(struct call *call, const struct logs_request *in, struct logs_reply *out,
                struct fault *fault)
 {
-    struct app app;
+    struct place_reply place;
 
-    if (!apps_find_own(call, in->app_id, &app, fault))
+    if (!place_find(call, in->app_id, &place, fault))
         return false;
-    if (call_ask(call, &method_sandbox_logs, in, out, fault))
+    if (place_ask(call, place.node, &method_sandbox_logs, lane_deadline_ms(LANE_QUICK), in, out,
+                  fault))
         return true;
     if (fault->kind != FAULT_app_not_found)
         return false;
-    *out = (struct logs_reply){0};      /* it never ran here, so it said nothing */
+    *out = (struct logs_reply){0};      /* it never ran, so it said nothing */
     return true;
 }
 
 bool apps_run(struct call *call, const struct app_ref *in, struct run_state *out,
               struct fault *fault)
 {
-    struct app app;
+    struct place_reply place;
 
-    if (!apps_find_own(call, in->app_id, &app, fault))
+    if (!place_find(call, in->app_id, &place, fault))
         return false;
-    if (call_ask(call, &method_sandbox_get, in, out, fault))
+    if (place_ask(call, place.node, &method_sandbox_get, lane_deadline_ms(LANE_QUICK), in, out,
+                  fault))
         return true;
     if (fault->kind != FAULT_app_not_found && fault->kind != FAULT_not_found)
         return false;
     /* The sandbox has nothing of it: what the store says is all there is. */
-    *out = (struct run_state){.id = app.id, .status = app.status, .version = app.version};
+    *out = (struct run_state){.id = in->app_id, .status = place.status, .version = place.version};
     return true;
 }
 

@@ -10,14 +10,14 @@ static struct files files_of(const struct app *app)
 enum { STOP_WAIT_MS = 90000 };
 
 /* Whether the sandbox has this app's process now. */
-static bool is_running(struct call *call, struct text app_id)
+static bool is_running(const struct change *change)
 {
-    const struct app_ref request = {.app_id = app_id};
+    const struct app_ref request = {.app_id = change->app_id};
     struct run_state state;
     struct fault ignored = {0};
 
-    return call_ask(call, &method_sandbox_get, &request, &state, &ignored) &&
-           state.status == app_status_running;
+    return place_ask(change->call, change->node, &method_sandbox_get, lane_deadline_ms(LANE_QUICK),
+                     &request, &state, &ignored) && state.status == app_status_running;
 }
 
 static bool start_stored(struct change *change, struct fault *fault)
@@ -27,7 +27,7 @@ static bool start_stored(struct change *change, struct fault *fault)
     struct run_state state;
     struct run run;
 
-    if (before->app->status == app_status_running && is_running(change->call, change->app_id))
+    if (before->app->status == app_status_running && is_running(change))
         return change_finish(change, (struct finish_request){0}, fault);
     if (files_of(before->app).count == 0) {
         (void) fault_set(fault, FAULT_conflict, "the app has no files to run");
@@ -108,7 +108,8 @@ bool apps_delete(struct call *call, const struct app_ref *in, struct nothing *ou
         return false;
     if (change.replayed)
         return true;
-    if (!change_ask_sandbox(&change, &method_sandbox_remove, STOP_WAIT_MS, &request, &reply, fault))
+    if (!change_ask_sandbox(&change, &method_sandbox_remove, STOP_WAIT_MS, &request, &reply, fault) &&
+        fault->kind != FAULT_app_not_found)
         return change_fail(&change, (struct finish_request){0}, fault);
     return change_finish(&change, (struct finish_request){.remove = true}, fault);
 }

@@ -23,14 +23,16 @@ static bool find(struct call *call, struct text app_id, struct stored_app *out)
 }
 
 /* The run that the operation started, if the sandbox still has it. */
-static bool find_run(struct call *call, const struct operation *operation, struct run *out)
+static bool find_run(const struct change *change, const struct operation *operation,
+                     struct run *out)
 {
     const struct app_ref request = {.app_id = operation->app_id};
     struct run_state state;
     struct fault ignored = {0};
 
     if (operation->step != operation_step_started || !operation->run_id.at ||
-        !call_ask(call, &method_sandbox_get, &request, &state, &ignored) ||
+        !place_ask(change->call, change->node, &method_sandbox_get, lane_deadline_ms(LANE_QUICK),
+                   &request, &state, &ignored) ||
         state.status != app_status_running || !text_equals(state.run_id, operation->run_id))
         return false;
     *out = (struct run){
@@ -42,13 +44,14 @@ static bool find_run(struct call *call, const struct operation *operation, struc
 }
 
 /* True when nothing of the app runs; false when nobody could say so. */
-static bool stop_in_sandbox(struct call *call, struct text app_id)
+static bool stop_in_sandbox(const struct change *change)
 {
-    const struct app_ref request = {.app_id = app_id};
+    const struct app_ref request = {.app_id = change->app_id};
     struct run_state state;
     struct fault fault = {0};
 
-    return call_ask(call, &method_sandbox_stop, &request, &state, &fault) ||
+    return place_ask(change->call, change->node, &method_sandbox_stop, lane_deadline_ms(LANE_LONG),
+                     &request, &state, &fault) ||
            fault.kind == FAULT_app_not_found || fault.kind == FAULT_not_found;
 }
 
@@ -64,7 +67,7 @@ static void go_back(struct change *change, struct fault *fault)
 
     change->version = 0;
     if (was_new || app->desire != app_desire_running) {
-        if (!stop_in_sandbox(change->call, change->app_id))
+        if (!stop_in_sandbox(change))
             return;         /* the lease runs out and it is tried again */
     }
     if (was_new) {
@@ -104,15 +107,17 @@ static void settle_one(struct call *call, const struct operation *operation)
         return;
     }
     change.before = &app;
+    change.node = app.node;
     if (operation->kind == operation_kind_remove) {
-        if (call_ask(call, &method_sandbox_remove, &request, &gone, &fault))
+        if (place_ask(call, change.node, &method_sandbox_remove, lane_deadline_ms(LANE_LONG), &request,
+                      &gone, &fault) || fault.kind == FAULT_app_not_found)
             (void) change_finish(&change, (struct finish_request){.remove = true}, &fault);
     } else if (operation->kind == operation_kind_stop) {
-        if (stop_in_sandbox(call, operation->app_id))
+        if (stop_in_sandbox(&change))
             (void) change_finish(&change, (struct finish_request){.status = app_status_stopped,
                                                                   .desire = app_desire_stopped},
                                  &fault);
-    } else if (find_run(call, operation, &run)) {
+    } else if (find_run(&change, operation, &run)) {
         run.config = app.run ? app.run->config : NULL;
         (void) change_finish(&change, (struct finish_request){.serve = operation->version != 0,
                                                               .status = app_status_running,

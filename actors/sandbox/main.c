@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "actors/sandbox/alone.h"
 #include "actors/sandbox/capabilities.h"
 #include "actors/sandbox/sandbox.h"
 #include "bus/beside.h"
@@ -56,6 +57,7 @@ static bool serve(const struct sandbox_options *options, struct fault *fault)
     struct sandbox sandbox;
     const struct actor actor = {
         .name = "sandbox",
+        .is_of_node = true,
         .methods = sandbox_methods,
         .method_count = sandbox_method_count,
         .self = &sandbox,
@@ -105,7 +107,7 @@ int main(int argc, char **argv)
     if (sodium_init() < 0 || !cage_host_own_init(init, &fault) ||
         !find_modules(&settings, modules, &fault) ||
         !capabilities_keep_used(&fault) || !supervised_follow(&fault) ||
-        !serve(&options, &fault))
+        !alone_on_node(&bus, &fault) || !serve(&options, &fault))
         return supervised_give_up("sandbox", &fault);
     return EXIT_SUCCESS;
 }

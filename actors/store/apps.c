@@ -12,7 +12,7 @@ bool work_has_memory(const struct work *work, struct fault *fault)
            fault_set(fault, FAULT_internal, "the answer is larger than a request's memory");
 }
 
-static bool may_see(const struct work *work, struct text owner)
+bool app_may_be_seen(const struct work *work, struct text owner)
 {
     return work->is_admin || text_is(owner, work->user);
 }
@@ -84,7 +84,7 @@ bool store_get(const struct work *work, const struct app_ref *request, struct ap
     query_text(&query, request->app_id);
     if (!query_next(&query, &row, fault))
         return false;
-    if (!row || !may_see(work, column_text(&query, APP_OWNER, work->arena)))
+    if (!row || !app_may_be_seen(work, column_text(&query, APP_OWNER, work->arena)))
         return fault_set(fault, FAULT_app_not_found, "no app of that id for this user");
     return app_from_row(work, &query, reply, fault);
 }
@@ -110,12 +110,25 @@ static bool load_row(const struct work *work, struct text app_id, struct stored_
     return app_from_row(work, &query, app, fault);
 }
 
+static bool load_node(const struct work *work, struct text app_id, struct text *node,
+                      struct fault *fault)
+{
+    struct place_reply place;
+    struct text owner;
+
+    if (!place_load(work, app_id, &place, &owner, fault))
+        return false;
+    *node = place.node;
+    return true;
+}
+
 bool stored_app_load(const struct work *work, struct text app_id, struct stored_app *out,
                      struct fault *fault)
 {
     struct text run_id = {0};
 
-    return load_row(work, app_id, out, &run_id, fault) &&
+    return load_node(work, app_id, &out->node, fault) &&
+           load_row(work, app_id, out, &run_id, fault) &&
            run_load(work, run_id, app_id, &out->run, fault) &&
            operation_load_open(work, app_id, &out->operation, fault) &&
            egress_load(work, app_id, &out->egress, fault);

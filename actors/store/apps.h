@@ -44,6 +44,15 @@ bool app_load(const struct work *work, struct text app_id, struct app *out, stru
 bool stored_app_load(const struct work *work, struct text app_id, struct stored_app *out,
                      struct fault *fault);
 
+/* Whether the user who asks may know of it. */
+bool app_may_be_seen(const struct work *work, struct text owner);
+
+/* The host an app is on, and its owner; app_not_found when there is none. */
+bool place_load(const struct work *work, struct text app_id, struct place_reply *out,
+                struct text *owner, struct fault *fault);
+/* From now on it is on that host; conflict when it is on another. */
+bool place_put(const struct work *work, struct text app_id, struct text node, struct fault *fault);
+
 /* conflict when the label of the id is another app's. */
 bool app_insert(const struct work *work, const struct begin_request *request,
                 struct fault *fault);

@@ -13,6 +13,7 @@ enum {
     access_get = READS,
     access_list = READS,
     access_find = READS,
+    access_place = READS,
     access_version = READS,
     access_begin = WRITES,
     access_advance = WRITES,

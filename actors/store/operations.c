@@ -1,6 +1,7 @@
 /* operations.c - who holds which operation, and how far it has come. */
 #include "actors/store/operations.h"
 
+#include "actors/store/apps.h"
 #include "actors/store/secrets.h"
 #include "actors/store/versions.h"
 
@@ -181,6 +182,8 @@ bool store_advance(const struct work *work, const struct advance_request *reques
     if (request->new_version && !store_content(work, request, &operation, fault))
         return false;
     if (request->secrets.count > 0 && !secrets_stage(work, &operation, request, fault))
+        return false;
+    if (request->node.at && !place_put(work, operation.app_id, request->node, fault))
         return false;
     if (request->step > operation.step)         /* steps never go back */
         operation.step = request->step;

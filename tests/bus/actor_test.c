@@ -101,6 +101,33 @@ static void a_lane_is_the_methods_own(void **state)
     assert_int_equal(stats.methods.at[3].failures, 0);
 }
 
+/* An actor that each host has for itself is asked for by the host's name as well. */
+static void a_host_is_asked_by_name(void **state)
+{
+    struct set *set = *state;
+    struct infer_request request = {.action = test_action(set->arena, "echo")};
+    struct infer_reply reply;
+    struct ping_reply pong;
+    struct fault fault = {0};
+    char service[SERVICE_OF_NODE_SIZE];
+    const char *node = set->bus.settings.isekai_node;
+
+    service_of_node("store", node, LANE_WORK, service);
+    assert_true(ask(set, &method_planner_infer, service, &request, &reply));
+    service_of_node("store", node, LANE_QUICK, service);
+    assert_true(ask(set, &method_isekai_ping, service, &nothing, &pong));
+    assert_true(text_is(pong.node, node));
+    const struct actor nameless = {.name = "store", .is_of_node = true,
+                                   .methods = set->store.actor.methods, .method_count = 1};
+    static const char *const refused[] = {"", "long", "work", "quick", "a.b", "a b"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct bus_settings bus = set->bus.settings;
+        bus.isekai_node = refused[i];
+        assert_false(actor_run(&nameless, &bus, &fault));
+        assert_int_equal(fault.kind, FAULT_malformed);
+    }
+}
+
 /* A call that holds a work thread until the gate opens. */
 struct waiter { struct set *set; pthread_t thread; bool answered; struct fault fault; };
 
@@ -369,6 +396,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         CASE(answers_arrive),
         CASE(a_lane_is_the_methods_own),
+        CASE(a_host_is_asked_by_name),
         CASE(built_ins_answer_with_all_workers_stuck),
         CASE(unknown_methods_are_refused),
         CASE(every_violation_is_listed),

@@ -128,6 +128,36 @@ static void an_expired_lease_may_be_claimed(void **state)
     assert_int_equal(get_app(&room->call, "app-1").status, app_status_stopped);
 }
 
+/* An app is on one host from the first, and stays there. */
+static void an_app_is_placed_once(void **state)
+{
+    struct room *room = *state;
+    const struct app_ref app = {.app_id = TEXT_OF("app-1")};
+    struct advance_request request = {.operation_id = TEXT_OF("k"), .owner = TEXT_OF("apps.one"),
+                                      .lease_ms = 5000, .node = TEXT_OF("one")};
+    struct begin_reply begun;
+    struct advance_reply advanced;
+    struct place_reply place;
+    struct stored_app stored;
+
+    begin_well(&room->call, "k", "app-1", operation_kind_generate, &begun);
+    ask_well(&room->call, "place", &app, &place);
+    assert_int_equal(place.status, app_status_generating);
+    assert_null(place.node.at);
+    ask_well(&room->call, "advance", &request, &advanced);
+    ask_well(&room->call, "advance", &request, &advanced);
+    request.node = TEXT_OF("two");
+    ask_badly(&room->call, "advance", &request, &advanced, FAULT_conflict);
+    request.node.at = NULL;
+    ask_well(&room->call, "advance", &request, &advanced);
+    ask_well(&room->call, "place", &app, &place);
+    must_be(place.node, "one");
+    ask_well(&room->call, "find", &app, &stored);
+    must_be(stored.node, "one");
+    room->call.user = "bob";
+    ask_badly(&room->call, "place", &app, &place, FAULT_app_not_found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +165,7 @@ int main(void)
         ROOM_TEST(refusals_of_advance),
         ROOM_TEST(an_operation_is_found_without_its_user),
         ROOM_TEST(an_expired_lease_may_be_claimed),
+        ROOM_TEST(an_app_is_placed_once),
     };
 
     return cmocka_run_group_tests_name("operations", tests, NULL, NULL);
