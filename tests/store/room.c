@@ -139,7 +139,7 @@ void put_apps(struct room *room, int count)
     put(room, "UPDATE apps SET created_at = 1000");
     put(room, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
         "INSERT INTO apps SELECT printf('app-%%05d', i), printf('app-%%05d', i), owner, name, "
-        "prompt, status, desire, error, version, run_id, 1000, 1000 FROM n, apps "
+        "prompt, status, desire, error, version, run_id, 1000, 1000, node FROM n, apps "
         "WHERE app_id = 'seed'", count);
     put(room, "INSERT INTO versions SELECT a.app_id, 1, 'n', NULL, 1000, NULL, v.files "
         "FROM apps a, versions v WHERE a.app_id <> 'seed' AND v.app_id = 'seed'");
