@@ -65,11 +65,11 @@ static bool copy_code(struct change *change, struct run_plan *plan, struct fault
     return false;
 }
 
-/* The code for one run, in a warm cage if there is one. An app with secrets starts cold: the environment
- * of a warm cage's node is made already. */
+/* The code for one run, in a warm cage if there is one and its node has not begun too early for what
+ * the app's environment says. */
 static bool prepare(struct change *change, struct run_plan *plan, struct fault *fault)
 {
-    if (!plan->secrets)
+    if (!secrets_are_for_boot(plan->secrets))
         (void) supervisor_take_warm(change->sandbox->supervisor, plan);
     if (copy_code(change, plan, fault))
         return true;

@@ -49,8 +49,7 @@ static void take_refused(struct cage *cage, const struct init_report *report)
         hits_set_refused(&cage->hits, name, report->count);
 }
 
-static void take_report(struct supervisor *self, struct cage *cage,
-                        const struct init_report *report)
+static void take_report(struct cage *cage, const struct init_report *report)
 {
     switch (report->kind) {
     case INIT_BEGAN:
@@ -67,7 +66,7 @@ static void take_report(struct supervisor *self, struct cage *cage,
         take_refused(cage, report);
         break;
     case INIT_SERVES:
-        warm_tell_node(self, cage);
+        warm_tell_node(cage);
         break;
     default:
         break;
@@ -94,7 +93,7 @@ static bool read_control(struct supervisor *self, struct cage *cage)
         return true;
     if (report.kind == INIT_BEGAN)
         remember_init(cage, &message);
-    take_report(self, cage, &report);
+    take_report(cage, &report);
     return true;
 }
 

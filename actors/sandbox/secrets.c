@@ -179,6 +179,25 @@ bool secrets_pipe(const struct secrets *self, int *read_end, struct fault *fault
     return true;
 }
 
+size_t secrets_pieces(const struct secrets *self, struct iovec out[SECRETS_MAX])
+{
+    for (uint32_t i = 0; self && i < self->count; i++)
+        out[i] = (struct iovec){(void *)(uintptr_t)self->at[i].octets, self->at[i].size + 1};
+    return self ? self->count : 0;
+}
+
+bool secrets_are_for_boot(const struct secrets *self)
+{
+    static const char *const beginnings[] = {"NODE_", "UV_", "SSL_", "OPENSSL_", "ICU_", "LC_", "LANG=",
+                                             "TZ=", "NO_COLOR=", "FORCE_COLOR="};
+
+    for (uint32_t i = 0; self && i < self->count; i++)
+        for (size_t j = 0; j < sizeof beginnings / sizeof *beginnings; j++)
+            if (strncmp(self->at[i].octets, beginnings[j], strlen(beginnings[j])) == 0)
+                return true;
+    return false;
+}
+
 /* ---- out of the log ---- */
 
 /* The first of those with this beginning; hidden_count when there is none. */

@@ -14,6 +14,8 @@
 #ifndef ISEKAI_SANDBOX_SECRETS_H
 #define ISEKAI_SANDBOX_SECRETS_H
 
+#include <sys/uio.h>
+
 #include "schemas/message.h"
 
 enum {
@@ -32,6 +34,12 @@ void secrets_drop(struct secrets **self);
 
 /* The read end of a pipe that holds NAME=VALUE and a NUL for each, and then ends. */
 bool secrets_pipe(const struct secrets *self, int *read_end, struct fault *fault);
+
+/* The same for sendmsg(): SECRETS_MAX pieces at most; gives how many. They live as long as the set. */
+size_t secrets_pieces(const struct secrets *self, struct iovec out[SECRETS_MAX]);
+
+/* Is one among them that node or its libraries read when the process begins, before any script? */
+bool secrets_are_for_boot(const struct secrets *self);
 
 /* Copy what begins in the first `size` octets of `line` to `out`, with `[secret NAME]` in the place of
  * each value, and of each line of a value that has several, from SECRET_HIDDEN_OCTETS_MIN octets up.

@@ -196,7 +196,7 @@ void warm_take(struct supervisor *self, struct request *request);
 void warm_drop(struct supervisor *self, uint64_t number);
 /* False: there is none for it, and it needs one of its own. */
 bool warm_give(struct supervisor *self, struct cage *cage);
-void warm_tell_node(struct supervisor *self, struct cage *cage);        /* isekai-init is ready */
+void warm_tell_node(struct cage *cage);        /* isekai-init is ready */
 /* Its process has ended. True: before it took its app, which has a fresh cage now. */
 bool warm_fall_back(struct supervisor *self, struct cage *cage);
 void warm_take_back(struct supervisor *self, struct cage *cage);        /* a start failed after all */

@@ -22,6 +22,9 @@
 #include "bus/clock.h"
 #include "bus/owned.h"
 
+/* All secrets of an app at once, with what the kernel counts beside them. */
+enum { HANDOVER_OCTETS = 200000 };
+
 /* ---- how workers ask ---- */
 
 bool supervisor_take_warm(struct supervisor *self, struct run_plan *plan)
@@ -130,11 +133,12 @@ static void failed(struct supervisor *self)
 static bool start_process(struct supervisor *self, struct cage *cage, struct fault *fault)
 {
     char app[2 * PATH_MAX], data[2 * PATH_MAX], egress[2 * PATH_MAX];
-    int pair[2];
+    int pair[2], room = HANDOVER_OCTETS;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return fault_set(fault, FAULT_internal, "socketpair: %s", strerror(errno));
     cage->warmth.handover = pair[0];
+    (void) setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     const struct cage_spec spec = {
         .host = self->parts.host, .app_path = app, .data_path = data, .egress_path = egress,
         .limits = &cage->plan.limits, .uid = cage->plan.uid, .listener = pair[1],
@@ -268,17 +272,22 @@ static bool tell_init(const struct cage *warm, uint16_t port, int listener)
 
 /* Ends with two NUL: warm.js does nothing with a message that was cut. What is not told in full is
  * not taken up in time, and so the app gets a fresh cage. */
-void warm_tell_node(struct supervisor *self, struct cage *cage)
+void warm_tell_node(struct cage *cage)
 {
-    char entry[ENTRY_IN_CAGE_SIZE];
+    char entry[ENTRY_IN_CAGE_SIZE], port[16];
+    struct iovec pieces[2 + SECRETS_MAX + 1] = {{entry, 0}, {port, 0}};
+    struct msghdr message = {.msg_iov = pieces};
 
     if (!cage->warmth.by_ms || cage->warmth.is_told || cage->warmth.handover < 0)
         return;
     cage->warmth.is_told = true;
     entry_in_cage(&cage->plan.entry, entry);
-    int size = snprintf(self->scratch, sizeof self->scratch, "%s%cPORT=%u%c", entry, 0,
-                        cage->hosted->port, 0) + 1;
-    (void) send(cage->warmth.handover, self->scratch, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    pieces[0].iov_len = strlen(entry) + 1;
+    pieces[1].iov_len = (size_t)snprintf(port, sizeof port, "PORT=%u", cage->hosted->port) + 1;
+    size_t count = 2 + secrets_pieces(cage->plan.secrets, pieces + 2);
+    pieces[count] = (struct iovec){(void *)(uintptr_t)"", 1};
+    message.msg_iovlen = count + 1;
+    (void) sendmsg(cage->warmth.handover, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void) shutdown(cage->warmth.handover, SHUT_WR);
 }
 

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,84 @@ static void test_what_it_starts_sees_the_same(void **state)
     compare(*state, (struct files){files, 1});
 }
 
+/* ---- secrets ---- */
+
+static void give_secrets(struct rig *rig, const struct secret *rows, uint32_t count)
+{
+    struct secret *copies = arena_take(rig->arena, count * sizeof *copies);
+    struct reveal_reply reply = {.secrets = {copies, count}};
+
+    secrets_drop(&rig->secrets);
+    for (uint32_t i = 0; i < count; i++)        /* which wipes them */
+        copies[i] = (struct secret){.name = rows[i].name,
+                                    .value = arena_text(rig->arena, rows[i].value)};
+    assert_true(secrets_new(&reply, &rig->secrets, &rig->fault));
+}
+
+static void test_secrets_are_seen_the_same(void **state)
+{
+    static const struct secret rows[] = {
+        {.name = TEXT_OF("API_KEY"), .value = TEXT_OF("s3cret of the \xc3\xa4pp\nin lines")},
+        {.name = TEXT_OF("SIGN"), .value = TEXT_OF("=")},
+    };
+    struct rig *rig = *state;
+
+    give_secrets(rig, rows, 2);
+    test_a_script_sees_the_same(state);
+    assert_non_null(strstr(rig->answer, "\"API_KEY\":\"s3cret of the \xc3\xa4pp\\nin lines\""));
+    secrets_drop(&rig->secrets);
+}
+
+static void test_what_it_starts_sees_them_the_same(void **state)
+{
+    static const struct secret row = {.name = TEXT_OF("API_KEY"),
+                                      .value = TEXT_OF("s3cret-of-app")};
+    struct rig *rig = *state;
+
+    give_secrets(rig, &row, 1);
+    test_what_it_starts_sees_the_same(state);
+    secrets_drop(&rig->secrets);
+}
+
+/* All that may be, at once: more than a socket holds unasked. */
+static void test_the_most_secrets_fit(void **state)
+{
+    static char value[SECRET_VALUE_OCTETS_MAX], names[SECRETS_MAX][8];
+    struct secret rows[SECRETS_MAX];
+    struct rig *rig = *state;
+
+    memset(value, 'v', sizeof value);
+    for (int i = 0; i < SECRETS_MAX; i++) {
+        (void) snprintf(names[i], sizeof names[i], "N%d", i);
+        rows[i] = (struct secret){.name = text_from(names[i]), .value = {value, sizeof value}};
+    }
+    give_secrets(rig, rows, SECRETS_MAX);
+    rig_wait_warm(rig, 1);
+    assert_true(rig_start(rig, "most", 1, SERVER_SAYING(
+        "Object.keys(process.env).filter((n) => /^N[0-9]+$/.test(n) && "
+        "process.env[n] === 'v'.repeat(4096)).length")));
+    assert_true(was_warm(rig, "most"));
+    assert_true(rig_ask(rig, "most", "/"));
+    assert_non_null(strstr(rig->answer, "\r\n\r\n32"));
+    secrets_drop(&rig->secrets);
+}
+
+/* What node reads when its process begins has to be there then. */
+static void test_what_node_reads_first_starts_cold(void **state)
+{
+    static const struct secret row = {.name = TEXT_OF("NODE_EXTRA_CA_CERTS"),
+                                      .value = TEXT_OF("/app/own.pem")};
+    struct rig *rig = *state;
+
+    give_secrets(rig, &row, 1);
+    rig_wait_warm(rig, 1);
+    assert_true(rig_start(rig, "cold", 1, SERVER_SAYING("process.env.NODE_EXTRA_CA_CERTS")));
+    assert_false(was_warm(rig, "cold"));
+    assert_true(rig_ask(rig, "cold", "/"));
+    assert_non_null(strstr(rig->answer, "/app/own.pem"));
+    secrets_drop(&rig->secrets);
+}
+
 static void test_static_files_are_served(void **state)
 {
     const struct file file = {.path = TEXT_OF("index.html"), .content = TEXT_OF("<p>hello")};
@@ -184,6 +263,10 @@ int main(void)
         WITH_NONE(test_a_module_sees_the_same),
         WITH_NONE(test_another_entry_sees_the_same),
         WITH_NONE(test_what_it_starts_sees_the_same),
+        WITH_NONE(test_secrets_are_seen_the_same),
+        WITH_NONE(test_what_it_starts_sees_them_the_same),
+        WITH_ONE(test_the_most_secrets_fit),
+        WITH_ONE(test_what_node_reads_first_starts_cold),
         WITH_ONE(test_static_files_are_served),
         WITH_NONE(test_a_throw_is_told_alike),
         WITH_NONE(test_a_throw_in_a_module_is_told_alike),
