@@ -80,6 +80,15 @@ void session_close(struct session *self)
     self->arena = NULL;
 }
 
+bool session_forget(struct session *self)
+{
+    arena_free(self->arena);
+    self->arena = arena_new(ARENA_OCTETS_MAX);
+    if (!self->arena)
+        fprintf(stderr, "isekai: no memory\n");
+    return self->arena != NULL;
+}
+
 static void print_progress(void *self, const struct progress *progress)
 {
     (void) self;

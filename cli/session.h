@@ -32,6 +32,9 @@ struct errand { const char *verb, *word; };
 /* True without one as well: verb is NULL then. False: it is none of the verbs, or has no word. */
 bool take_errand(int *argc, char **argv, const char *const *verbs, struct errand *out);
 
+/* Let go of what answers so far hold, for who asks often. False, and said, without memory. */
+bool session_forget(struct session *self);
+
 /* Take the command's word out of argv: behind the command's name, or last. NULL: not given. */
 char *take_word(int *argc, char **argv);
 

@@ -186,6 +186,8 @@ bool call_actor(struct exchange *exchange, struct fault *fault)
     }
     if (exchange->is_follow)
         return logs_follow(exchange, fault);
+    if (route->send)
+        return route->send(exchange, fault);
     return exchange_ask(exchange, route->method,
                         (struct text){exchange->packed.data, exchange->packed.size}, fault) &&
            fill_answer(exchange, fault);

@@ -1,5 +1,5 @@
 /* find_route.c - which row of routes.def a request means; 404, 405 and 406. */
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "gateway/pipeline.h"
 
@@ -55,6 +55,18 @@ static int quality_of(struct text accept, const char *type)
     return exact >= 0 ? exact : family >= 0 ? family : any >= 0 ? any : 0;
 }
 
+static bool accepts_any(struct text accept, const char *types)
+{
+    char type[64];
+
+    for (const char *at = types; *at; at += strcspn(at, " "), at += *at == ' ') {
+        (void) snprintf(type, sizeof type, "%.*s", (int)strcspn(at, " "), at);
+        if (quality_of(accept, type) > 0)
+            return true;
+    }
+    return false;
+}
+
 bool check_accept(struct exchange *exchange, struct fault *fault)
 {
     struct text accept = request_header(exchange, "accept");
@@ -62,6 +74,9 @@ bool check_accept(struct exchange *exchange, struct fault *fault)
     exchange->format = FORMAT_JSON;
     if (!accept.at || accept.size == 0 || exchange->route->local)
         return true;
+    if (exchange->route->types)
+        return accepts_any(accept, exchange->route->types) ||
+               fault_set(fault, FAULT_not_acceptable, "nothing the caller accepts");
 
     int json = quality_of(accept, "application/json");
     int msgpack = quality_of(accept, "application/msgpack");

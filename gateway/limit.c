@@ -1,6 +1,6 @@
 /* limit.c - how many writes an address may send; counted before a body is read.
  *
- * Reads are not limited: they cost a lookup. Every limited answer tells the state of the window,
+ * Reads are not limited but for an export: they cost a lookup. Every limited answer tells the state of the window,
  * so that a caller can wait instead of guessing.
  */
 #include "gateway/limit.h"

@@ -16,6 +16,7 @@ void openapi_print_routes(FILE *out)
                                          .method = routes[i].method,
                                          .status = routes[i].status,
                                          .query = routes[i].query,
+                                         .types = routes[i].types,
                                          .doc = routes[i].doc};
     openapi_print(out, rows, route_count);
 }

@@ -5,9 +5,13 @@
 
 const struct route routes[] = {
 #define ROUTE(verb, path, method, body, rate, status, query, doc)                               \
-    {VERB_##verb, path, &method_##method, NULL, FAMILY_##body, FAMILY_##rate, status, query, doc},
+    {VERB_##verb, path, &method_##method, NULL, NULL, NULL, FAMILY_##body, FAMILY_##rate,       \
+     status, query, doc},
+#define PIECES(verb, path, method, rate, function, types, query, doc)                           \
+    {VERB_##verb, path, &method_##method, NULL, function, types, FAMILY_none, FAMILY_##rate,    \
+     200, query, doc},
 #define LOCAL(verb, path, function, doc)                                                        \
-    {VERB_##verb, path, NULL, function, FAMILY_none, FAMILY_none, 200, "", doc},
+    {VERB_##verb, path, NULL, function, NULL, NULL, FAMILY_none, FAMILY_none, 200, "", doc},
 #include "gateway/routes.def"
 };
 const uint32_t route_count = sizeof routes / sizeof *routes;

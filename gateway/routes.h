@@ -18,12 +18,15 @@ enum verb { VERB_GET, VERB_POST, VERB_PUT, VERB_PATCH, VERB_DELETE, VERBS };
 enum family { FAMILY_none, FAMILY_apps, FAMILY_sandbox, FAMILY_planner, FAMILIES };
 
 typedef void local_answer(struct exchange *exchange);
+typedef bool send_pieces(struct exchange *exchange, struct fault *fault);
 
 struct route {
     enum verb verb;
     const char *path;                   /* "/api/apps/{appId}" */
     const struct method *method;        /* NULL: local */
     local_answer *local;
+    send_pieces *send;                  /* NULL: the method's reply is the answer */
+    const char *types;                  /* of what `send` sends, space separated */
     enum family body, rate;
     int status;                         /* of success */
     const char *query;                  /* wire names, space separated */

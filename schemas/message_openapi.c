@@ -34,7 +34,7 @@ static void print_text_type(FILE *out, const struct field *field)
         [ANY] = NULL, [TRIMMED] = NULL, [LINE] = "^[^\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f]*$",
         [APP_ID] = "^[a-zA-Z0-9_-]+$", [FILE_PATH] = NULL,
         [SECRET_NAME] = "^[A-Z][A-Z0-9_]*$", [SECRET_VALUE] = "^[^\\\\u0000]*$",
-        [HOST] = "^([*][.])?[a-zA-Z0-9_.:-]+$",
+        [HOST] = "^([*][.])?[a-zA-Z0-9_.:-]+$", [ARCHIVE_FORMAT] = "^(tar[.]gz|zip)$",
     };
 
     fputs("\"type\":\"string\"", out);

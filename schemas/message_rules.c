@@ -25,6 +25,7 @@ bool text_fits(const struct field *field, struct text *text)
     case SECRET_NAME: return text_is_secret_name(*text);
     case SECRET_VALUE: return text_is_secret_value(*text);
     case HOST:      return host_pattern_read(*text, host);
+    case ARCHIVE_FORMAT: return text_is(*text, "tar.gz") || text_is(*text, "zip");
     default:        return true;
     }
 }

@@ -94,7 +94,7 @@ static void write_text(const struct field *field, const char *name, char *out, s
         [ANY] = "a text", [TRIMMED] = "a text", [LINE] = "one line",
         [APP_ID] = "a text of letters, digits, - and _", [FILE_PATH] = "a file path",
         [SECRET_NAME] = "a text of A-Z, digits and _", [SECRET_VALUE] = "a text without NUL",
-        [HOST] = "a host's name or address",
+        [HOST] = "a host's name or address", [ARCHIVE_FORMAT] = "tar.gz or zip,",
     };
 
     (void) snprintf(out, size, "%s must be %s of %" PRIu64 " to %" PRIu64 " characters", name,

@@ -60,7 +60,7 @@ static void find_needed(struct needed *needed, const struct openapi_route *route
         if (!routes[i].method)
             continue;
         need_items(needed, routes[i].method->request);
-        if (routes[i].method->reply != &nothing_message)
+        if (routes[i].method->reply != &nothing_message && !routes[i].types)
             need(needed, routes[i].method->reply);
     }
     do {
@@ -183,6 +183,15 @@ static void print_request(FILE *out, const struct openapi_route *route)
     fputs("}}}", out);
 }
 
+/* Octets have a type and no schema. */
+static void print_types(FILE *out, const char *types)
+{
+    fputs(",\"content\":{", out);
+    for (const char *at = types; *at; at += strcspn(at, " "), at += *at == ' ')
+        fprintf(out, "%s\"%.*s\":{}", at > types ? "," : "", (int)strcspn(at, " "), at);
+    fputc('}', out);
+}
+
 static void print_success(FILE *out, const struct openapi_route *route)
 {
     const struct message *reply = route->method ? route->method->reply : NULL;
@@ -190,7 +199,9 @@ static void print_success(FILE *out, const struct openapi_route *route)
 
     fprintf(out, "\"%d\":{\"description\":", route->status);
     openapi_print_text(out, reply ? reply->doc : "As described.");
-    if (is_health || (reply && reply != &nothing_message))
+    if (route->types)
+        print_types(out, route->types);
+    else if (is_health || (reply && reply != &nothing_message))
         fprintf(out, ",\"content\":{\"application/json\":{\"schema\":"
                 "{\"$ref\":\"#/components/schemas/%s\"}}}", is_health ? "health" : reply->name);
     fputc('}', out);

@@ -20,6 +20,7 @@ struct openapi_route {
     const struct method *method;    /* NULL: no bus call stands behind it */
     int status;                     /* of success */
     const char *query;              /* wire names, space separated; what is no field is a flag */
+    const char *types;              /* of octets that are no message, space separated; NULL: none */
     const char *doc;
 };
 

@@ -334,6 +334,7 @@ bool sandbox_remove(struct sandbox *self, struct text app_id, int64_t deadline_m
         forget_uid(self, name);
         supervisor_forget_app(self->supervisor, name);
         removed = workspace_discard_app(&self->workspace, name, fault);
+        exports_forget(self->exports, name);        /* what is packed later finds the app gone */
         sweeper_wake(self->sweeper);
     }
     claims_give(self->claims, claim);

@@ -57,19 +57,24 @@ static struct claim *find(struct claims *self, const char *app_id)
     return NULL;
 }
 
-/* Called and left with the lock held; in between the holder is asked to hurry. */
-static bool wait_free(struct claims *self, const char *app_id, int64_t deadline_ms)
+/* Called and left with the lock held, but for a moment. */
+static void ask_to_hurry(struct claims *self, const char *app_id)
 {
-    struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
     struct claim *holder = find(self, app_id);
-    int waited = 0;
 
     if (!holder)
-        return true;
+        return;
     holder->waiting++;
     pthread_mutex_unlock(&self->lock);
     self->abandon(self->abandon_self, app_id);
     pthread_mutex_lock(&self->lock);
+}
+
+static bool wait_free(struct claims *self, const char *app_id, int64_t deadline_ms)
+{
+    struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+    int waited = 0;
+
     while (find(self, app_id) && waited == 0)
         waited = pthread_cond_timedwait(&self->changed, &self->lock, &until);
     return !find(self, app_id);
@@ -103,6 +108,18 @@ static struct claim *hold_if(struct claims *self, struct claim *claim, bool is_f
 }
 
 struct claim *claims_take(struct claims *self, const char *app_id, int64_t deadline_ms,
+                          struct fault *fault)
+{
+    struct claim *claim = claim_new(app_id, fault);
+
+    if (!claim)
+        return NULL;
+    pthread_mutex_lock(&self->lock);
+    ask_to_hurry(self, app_id);
+    return hold_if(self, claim, wait_free(self, app_id, deadline_ms), fault);
+}
+
+struct claim *claims_wait(struct claims *self, const char *app_id, int64_t deadline_ms,
                           struct fault *fault)
 {
     struct claim *claim = claim_new(app_id, fault);

@@ -20,6 +20,9 @@ void claims_free(struct claims *self);          /* NULL is welcome; nobody may h
 /* NULL and a fault when it could not be had in time. */
 struct claim *claims_take(struct claims *self, const char *app_id, int64_t deadline_ms,
                           struct fault *fault);
+/* The same, and whoever has it is not asked to hurry. */
+struct claim *claims_wait(struct claims *self, const char *app_id, int64_t deadline_ms,
+                          struct fault *fault);
 /* NULL when another has it, who is not asked to hurry. */
 struct claim *claims_try(struct claims *self, const char *app_id, struct fault *fault);
 bool claims_is_wanted(struct claims *self, const struct claim *claim);  /* another waits for it */

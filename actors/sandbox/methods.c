@@ -79,6 +79,38 @@ static bool call_tried(struct call *call, const struct app_ref *in, struct egres
     return sandbox_tried(call_self(call), in->app_id, call_arena(call), out, fault);
 }
 
+static bool call_pack(struct call *call, const struct pack_request *in, struct export_reply *out,
+                      struct fault *fault)
+{
+    return sandbox_pack(call_self(call), in, call_deadline_ms(call), call_arena(call), out, fault);
+}
+
+static struct export_key key_of(const struct pack_read_request *in)
+{
+    return (struct export_key){in->app_id, in->export_id, in->user};
+}
+
+static bool call_pack_read(struct call *call, const struct pack_read_request *in,
+                           struct export_piece *out, struct fault *fault)
+{
+    const struct sandbox *self = call_self(call);
+    const struct export_key key = key_of(in);
+
+    return exports_read(self->exports, &key, in->offset, call_arena(call), &out->octets, fault);
+}
+
+static bool call_pack_end(struct call *call, const struct pack_read_request *in,
+                          struct nothing *out, struct fault *fault)
+{
+    const struct sandbox *self = call_self(call);
+    const struct export_key key = key_of(in);
+
+    (void) fault;
+    *out = (struct nothing){0};
+    exports_end(self->exports, &key);
+    return true;
+}
+
 static bool call_proof(struct call *call, const struct nothing *in, struct proof_report *out,
                        struct fault *fault)
 {

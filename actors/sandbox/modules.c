@@ -87,7 +87,7 @@ static bool copy(int from, int place, const char *name, struct fault *fault)
     if (!tree_empty(place, fault))
         return false;
     OWNED(fd) int fresh = tree_make_directory(place, "new", 0755, fault);
-    if (fresh < 0 || !tree_copy(source, fresh, 0, &bounds, fault))
+    if (fresh < 0 || !tree_copy(source, fresh, 0, &bounds, /* watcher= */ NULL, fault))
         return false;
     return renameat(place, "new", place, name) == 0 || tree_fault(fault, "rename the modules");
 }

@@ -335,4 +335,5 @@ void sandbox_tick(struct call *call, void *self_)
     tell_all(self, call);
     sandbox_tell_proofs(self, call);
     sandbox_tell_tried(self, call);
+    exports_tick(self->exports);
 }

@@ -169,7 +169,9 @@ static bool begin_threads(struct sandbox *self, struct fault *fault)
     if (!self->supervisor)
         return false;
     self->claims = claims_new(abandon, self);
-    return self->claims || fault_set(fault, FAULT_internal, "no memory for claims");
+    self->exports = exports_new();
+    return (self->claims && self->exports) ||
+           fault_set(fault, FAULT_internal, "no memory for claims and exports");
 }
 
 bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, struct fault *fault)
@@ -214,6 +216,7 @@ void sandbox_close(struct sandbox *self, int64_t deadline_ms)
     prover_free(self->prover);
     sweeper_free(self->sweeper, deadline_ms);
     claims_free(self->claims);
+    exports_free(self->exports);
     cgroups_remove(&self->cgroups);
     cgroups_close(&self->cgroups);
     egress_host_close(&self->egress);

@@ -1,6 +1,6 @@
 /* sandbox.h - files in, a caged, answering process out.
  *
- * Owns:     a sandbox owns its workspace, cgroups, prover, supervisor, sweeper and claims. sandbox_close()
+ * Owns:     a sandbox owns its workspace, cgroups, prover, supervisor, sweeper, claims and exports. sandbox_close()
  *           ends every app and leaves nothing but what is kept on disk.
  * Borrows:  the settings, for its life.
  * Gives:    replies live in the arena given.
@@ -13,6 +13,7 @@
 #define ISEKAI_SANDBOX_SANDBOX_H
 
 #include "actors/sandbox/claims.h"
+#include "actors/sandbox/exports.h"
 #include "actors/sandbox/modules.h"
 #include "actors/sandbox/prover.h"
 #include "actors/sandbox/supervisor.h"
@@ -40,6 +41,7 @@ struct sandbox {
     struct sweeper *sweeper;
     struct supervisor *supervisor;
     struct claims *claims;
+    struct exports *exports;
     char level[LEVEL_SIZE], missing[LEVEL_SIZE];    /* what holds the cages; what does not, in words */
     char gateway[256];              /* the address of this host's gateway */
     char preview_scheme[8], preview_port[8];    /* "http", ":8000"; "" for the scheme's own */
@@ -75,6 +77,13 @@ bool sandbox_tried(struct sandbox *self, struct text app_id, struct arena *arena
 /* `out` borrows `what`. */
 void attempt_fill(const struct egress_report *what, uint64_t count, int64_t last_at,
                   struct egress_attempt *out);
+
+/* ---- export.c ---- */
+
+/* Copy the app's data while no change of it is under way, and pack the copy with the files given.
+ * Fails as: too_large, capacity, app_not_found (removed meanwhile), disk_full, busy, timed_out. */
+bool sandbox_pack(struct sandbox *self, const struct pack_request *request, int64_t deadline_ms,
+                  struct arena *arena, struct export_reply *out, struct fault *fault);
 
 /* ---- look.c ---- */
 

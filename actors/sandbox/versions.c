@@ -181,7 +181,7 @@ bool workspace_copy_version(struct workspace *self, int app, uint64_t version, u
     OWNED(fd) int to = open_for_run(self, app, "app", warm, out, fault);
     if (to < 0)
         return false;
-    if (tree_copy(from, to, uid, &code_bounds, fault) && own(to, uid, fault))
+    if (tree_copy(from, to, uid, &code_bounds, /* watcher= */ NULL, fault) && own(to, uid, fault))
         return true;
     (void) workspace_discard(self, app, out, &ignored);
     return false;
@@ -198,11 +198,32 @@ bool workspace_copy_data(struct workspace *self, int app, uid_t uid, uint64_t wa
         return tree_fault(fault, "open the data");
     if (to < 0)
         return false;
-    bool copied = tree_copy(from, to, uid, &data_bounds, fault);
+    bool copied = tree_copy(from, to, uid, &data_bounds, /* watcher= */ NULL, fault);
     if (!copied && fault->kind == FAULT_too_large)
         copied = tree_empty(to, fault);
     if (copied && own(to, uid, fault))
         return true;
     (void) workspace_discard_data(self, app, out, warm ? uid : 0, &ignored);
+    return false;
+}
+
+bool workspace_export_data(struct workspace *self, int app, uint64_t octets_max,
+                           const struct tree_watcher *watcher, char out[WORKSPACE_NAME_SIZE],
+                           struct fault *fault)
+{
+    const struct tree_bounds bounds = {.octets_max = octets_max,
+                                       .entries_max = EXPORT_ENTRIES_MAX};
+    struct fault ignored;
+
+    *out = '\0';
+    if (!workspace_end_move(self, app, fault))
+        return false;
+    OWNED(fd) int from = openat(app, "data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (from < 0)
+        return errno == ENOENT || tree_fault(fault, "open the data");
+    OWNED(fd) int to = open_for_run(self, app, "data", /* warm= */ 0, out, fault);
+    if (to >= 0 && tree_copy(from, to, /* owner= */ 0, &bounds, watcher, fault))
+        return true;
+    (void) workspace_discard(self, app, out, &ignored);
     return false;
 }

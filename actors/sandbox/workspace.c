@@ -172,6 +172,23 @@ bool workspace_discard(struct workspace *self, int parent, const char *name, str
     return discard(self, parent, name, &ignored, fault);
 }
 
+/* Named for a moment where the sweeper would find it. */
+int workspace_file(struct workspace *self, struct fault *fault)
+{
+    char fresh[WORKSPACE_NAME_SIZE];
+    int fd;
+
+    do {
+        (void) snprintf(fresh, sizeof fresh, "%" PRIu64, atomic_fetch_add(&self->sequence, 1));
+        fd = openat(self->trash, fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    } while (fd < 0 && errno == EEXIST);
+    if (fd < 0)
+        (void) tree_fault(fault, "create a file");
+    else
+        (void) unlinkat(self->trash, fresh, 0);
+    return fd;
+}
+
 bool workspace_discard_data(struct workspace *self, int app, const char *name, uid_t lent,
                             struct fault *fault)
 {

@@ -14,7 +14,7 @@
  *       versions/{n}/                the code as given, ours, 0700
  *       data/                        /data of the app, the app's uid, 0700; its owner is how
  *                                    an app's uid is remembered
- *       app-{k}/ data-{k}/           /app of one run; /data of a trial
+ *       app-{k}/ data-{k}/           /app of one run; /data of a trial, or a copy to export
  *       moving/                      what will be data when all of data's entries are in it
  *       log/                         see app_log.h
  *       runs/                        see run_notes.h
@@ -34,6 +34,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "actors/sandbox/tree.h"
 #include "schemas/message.h"
 
 enum {
@@ -44,6 +45,7 @@ enum {
     DATA_COPY_OCTETS_MAX = 64 << 20,
     DATA_COPY_ENTRIES_MAX = 10000,
     DATA_GIVE_ENTRIES_MAX = 2000,
+    EXPORT_ENTRIES_MAX = 200000,
 };
 
 struct workspace {
@@ -91,6 +93,13 @@ bool workspace_copy_version(struct workspace *self, int app, uint64_t version, u
 /* A copy of the data for a trial; empty when there is more than the bounds above. */
 bool workspace_copy_data(struct workspace *self, int app, uid_t uid, uint64_t warm,
                          char out[WORKSPACE_NAME_SIZE], struct fault *fault);
+/* A copy of the data for an archive, ours; `out` is empty when the app has none here. `watcher` hears
+ * what is left out. too_large: it is more than `octets_max` or EXPORT_ENTRIES_MAX. */
+bool workspace_export_data(struct workspace *self, int app, uint64_t octets_max,
+                           const struct tree_watcher *watcher, char out[WORKSPACE_NAME_SIZE],
+                           struct fault *fault);
+/* A file without a name, which goes with its last descriptor; -1 with a fault. */
+int workspace_file(struct workspace *self, struct fault *fault);
 /* Discard such a copy, and with it `lent`, the uid of the warm cage it came from; 0: none. */
 bool workspace_discard_data(struct workspace *self, int app, const char *name, uid_t lent,
                             struct fault *fault);

@@ -65,12 +65,13 @@ static void test_rows_fit(void **state)
         const struct route *route = &routes[i];
 
         assert_true((route->method != NULL) != (route->local != NULL));
+        assert_true((route->send != NULL) == (route->types != NULL));
         if (!route->method)
             continue;
         if (route->method->scope == SCOPE_INTERNAL)
             fail_msg("%s asks an internal method", route->path);
-        if ((route->verb != VERB_GET) != (route->rate != FAMILY_none))
-            fail_msg("%s: reads have no rate limit, writes have one", route->path);
+        if ((route->verb != VERB_GET || route->send) != (route->rate != FAMILY_none))
+            fail_msg("%s: reads have no rate limit, writes and exports have one", route->path);
         for (uint32_t n = 0; route_param_name(route, n).at; n++)
             if (!message_field(route->method->request, route_param_name(route, n)))
                 fail_msg("%s: a parameter that is no field", route->path);

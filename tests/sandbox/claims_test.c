@@ -60,11 +60,29 @@ static void who_only_tries_disturbs_nobody(void **state)
     claims_free(claims);
 }
 
+static void who_waits_disturbs_nobody(void **state)
+{
+    struct claims *claims = claims_new(hurry, NULL);
+    struct fault fault = {0};
+    struct claim *held = claims_wait(claims, "a", 0, &fault);
+
+    (void) state;
+    hurried = 0;
+    assert_non_null(held);
+    assert_null(claims_wait(claims, "a", 0, &fault));
+    assert_int_equal(fault.kind, FAULT_busy);
+    assert_int_equal(hurried, 0);
+    assert_false(claims_is_wanted(claims, held));
+    claims_give(claims, held);
+    claims_free(claims);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_asks_hurries_the_holder),
         cmocka_unit_test(who_only_tries_disturbs_nobody),
+        cmocka_unit_test(who_waits_disturbs_nobody),
     };
 
     return cmocka_run_group_tests_name("claims", tests, NULL, NULL);

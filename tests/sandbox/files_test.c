@@ -130,7 +130,7 @@ static bool copy(const struct tree_bounds *bounds)
 
     assert_int_equal(mkdirat(root, "to", 0700), 0);
     to = openat(root, "to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return tree_copy(from, to, 0, bounds, &fault);
+    return tree_copy(from, to, 0, bounds, NULL, &fault);
 }
 
 static void test_only_files_and_directories_are_copied(void **state)
@@ -154,6 +154,44 @@ static void test_only_files_and_directories_are_copied(void **state)
     assert_false(is_there("to/root"));
     assert_false(is_there("to/fifo"));
     assert_false(is_there("to/socket"));
+}
+
+struct told { char path[64], why[64]; unsigned count; };
+
+static void tell(void *self, const char *path, const char *why)
+{
+    struct told *told = self;
+
+    (void) snprintf(told->path, sizeof told->path, "%.60s", path);
+    (void) snprintf(told->why, sizeof told->why, "%s", why);
+    told->count++;
+}
+
+static bool copy_told(const struct tree_bounds *bounds, struct told *told)
+{
+    const struct tree_watcher watcher = {told, tell};
+    OWNED(fd) int from = openat(root, "from", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    OWNED(fd) int to = -1;
+
+    *told = (struct told){.count = 0};
+    (void) mkdirat(root, "to", 0700);
+    to = openat(root, "to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return tree_copy(from, to, 0, bounds, &watcher, &fault);
+}
+
+static void test_what_is_not_copied_is_told(void **state)
+{
+    struct told told;
+
+    (void) state;
+    assert_int_equal(mkdirat(root, "from", 0700), 0);
+    assert_int_equal(mkdirat(root, "from/sub", 0700), 0);
+    put("from/sub/f", "x");
+    assert_int_equal(symlinkat("/", root, "from/sub/link"), 0);
+    assert_true(copy_told(&wide, &told));
+    assert_int_equal(told.count, 1);
+    assert_string_equal(told.path, "sub/link");
+    assert_string_equal(told.why, "a symbolic link");
 }
 
 static void test_copies_are_bounded(void **state)
@@ -182,6 +220,49 @@ static void test_a_sparse_giant_is_not_copied(void **state)
     assert_int_equal(ftruncate(fd, 1LL << 40), 0);
     assert_false(copy(&wide));
     assert_int_equal(fault.kind, FAULT_too_large);
+}
+
+enum { LONG_NAME = 250, LONG_LEVELS = 20 };
+
+/* A path cannot name what lies so deep: who asks is told, who does not is refused. */
+static void test_what_is_too_deep_is_told(void **state)
+{
+    char name[LONG_NAME + 1];
+    struct told told;
+
+    (void) state;
+    assert_int_equal(mkdirat(root, "from", 0700), 0);
+    int at = openat(root, "from", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    memset(name, 'n', LONG_NAME);
+    name[LONG_NAME] = '\0';
+    for (int i = 0; i < LONG_LEVELS; i++) {
+        assert_int_equal(mkdirat(at, name, 0700), 0);
+        int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(next >= 0);
+        (void) close(at);
+        at = next;
+    }
+    (void) close(at);
+    assert_false(copy(&wide));
+    assert_int_equal(fault.kind, FAULT_too_large);
+    assert_true(tree_remove(root, "to", &fault));
+    assert_true(copy_told(&wide, &told));
+    assert_int_equal(told.count, 1);
+    assert_string_equal(told.why, "nested too deeply");
+}
+
+static void test_times_are_kept(void **state)
+{
+    const struct timespec times[2] = {{1000000000, 0}, {1000000000, 500}};
+    struct stat about;
+
+    (void) state;
+    assert_int_equal(mkdirat(root, "from", 0700), 0);
+    put("from/old", "x");
+    assert_int_equal(utimensat(root, "from/old", times, 0), 0);
+    assert_true(copy(&wide));
+    assert_int_equal(fstatat(root, "to/old", &about, 0), 0);
+    assert_int_equal(about.st_mtim.tv_sec, 1000000000);
 }
 
 /* ---- removing ---- */
@@ -400,6 +481,9 @@ int main(void)
         IN_ROOM(test_links_are_not_followed_when_writing),
         IN_ROOM(test_a_file_cannot_be_a_directory_too),
         IN_ROOM(test_only_files_and_directories_are_copied),
+        IN_ROOM(test_what_is_not_copied_is_told),
+        IN_ROOM(test_what_is_too_deep_is_told),
+        IN_ROOM(test_times_are_kept),
         IN_ROOM(test_copies_are_bounded),
         IN_ROOM(test_a_sparse_giant_is_not_copied),
         IN_ROOM(test_deep_trees_are_removed),

@@ -171,7 +171,7 @@ static void test_another_content_replaces_the_old(void **state)
     (void) snprintf(other, sizeof other, "%s/other", rig.path);
     assert_int_equal(mkdir(other, 0700), 0);
     OWNED(fd) int to = open(other, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_true(tree_copy(from, to, 0, &bounds, &rig.fault));
+    assert_true(tree_copy(from, to, 0, &bounds, NULL, &rig.fault));
     (void) snprintf(path, sizeof path, "%s/key", other);
     OWNED(fd) int key = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
     assert_int_equal(write(key, "0123\n", 5), 5);

@@ -16,14 +16,16 @@
 enum { VALUES_MAX = 100000 };
 
 static const struct openapi_route routes[] = {
-    {"POST", "/api/apps/generate", &method_apps_generate, 201, "", "Make an app"},
-    {"GET", "/api/apps", &method_store_list, 200, "limit offset", "List apps"},
-    {"GET", "/api/apps/{appId}", &method_store_get, 200, "", "Get an app"},
-    {"PATCH", "/api/apps/{appId}", &method_apps_modify, 200, "", "Change an app"},
-    {"DELETE", "/api/apps/{appId}", &method_apps_delete, 204, "", "Remove an app"},
-    {"POST", "/api/apps/{appId}/stop", &method_apps_stop, 200, "", "Stop an app"},
-    {"GET", "/api/apps/{appId}/logs", &method_apps_logs, 200, "tail follow", "Read \"logs\""},
-    {"GET", "/api/health", NULL, 200, "", "Be well"},
+    {"POST", "/api/apps/generate", &method_apps_generate, 201, "", NULL, "Make an app"},
+    {"GET", "/api/apps", &method_store_list, 200, "limit offset", NULL, "List apps"},
+    {"GET", "/api/apps/{appId}", &method_store_get, 200, "", NULL, "Get an app"},
+    {"PATCH", "/api/apps/{appId}", &method_apps_modify, 200, "", NULL, "Change an app"},
+    {"DELETE", "/api/apps/{appId}", &method_apps_delete, 204, "", NULL, "Remove an app"},
+    {"POST", "/api/apps/{appId}/stop", &method_apps_stop, 200, "", NULL, "Stop an app"},
+    {"GET", "/api/apps/{appId}/logs", &method_apps_logs, 200, "tail follow", NULL, "Read \"logs\""},
+    {"GET", "/api/apps/{appId}/export", &method_apps_export, 200, "format data",
+     "application/gzip application/zip", "Take an app along"},
+    {"GET", "/api/health", NULL, 200, "", NULL, "Be well"},
 };
 
 static json_t *document;

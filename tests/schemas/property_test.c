@@ -125,6 +125,8 @@ static struct text random_form(struct arena *arena, const struct field *field)
         ((char *)text.at)[i] = (char)('A' + (unsigned char)text.at[i] % 26);
     for (size_t i = 40; field->form == HOST && i + 2 < text.size; i += 40)
         memcpy((char *)text.at + i - 1, "x.x", 3);      /* a label has 63 octets at most */
+    if (field->form == ARCHIVE_FORMAT)
+        return random_below(2) ? TEXT_OF("tar.gz") : TEXT_OF("zip");
     if (field->form == FILE_PATH && text.size > 200)
         text.size = 200;                    /* a name is no longer than that */
     return text;
