@@ -23,6 +23,7 @@ struct gateway {
     struct health *health;
     struct studio *studio;
     struct preview_routes *previews;
+    struct preview_watch *watch;
     struct text openapi;            /* JSON, printed at the start */
     _Atomic int64_t body_octets;    /* request bodies held in memory now */
 };

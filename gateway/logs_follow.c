@@ -4,25 +4,17 @@
  */
 #include "gateway/logs_follow.h"
 
-#include <poll.h>
 #include <stdio.h>
 
-#include "bus/clock.h"
+#include "gateway/event_stream.h"
 #include "gateway/metrics.h"
-#include "gateway/pipeline.h"
 
-enum {
-    LOOK_MS = 1000,
-    SLICE_MS = 250,                 /* how soon a stopping gateway is noticed */
-    COMMENT_MS = 15000,             /* keeps proxies from closing a quiet stream */
-    ROUND_ARENA_OCTETS = 8 * 1048576,
-};
+enum { LOOK_MS = 1000, ROUND_ARENA_OCTETS = 8 * 1048576 };
 
 struct follower {
     struct exchange *exchange;
     struct logs_request request;
-    int64_t said_ms;
-    bool is_over;
+    struct event_stream stream;
 };
 
 bool logs_follow_is_asked(struct exchange *exchange, struct text value, struct fault *fault)
@@ -31,15 +23,6 @@ bool logs_follow_is_asked(struct exchange *exchange, struct text value, struct f
     if (exchange->is_follow || text_is(value, "false") || text_is(value, "0"))
         return true;
     return exchange_violation(exchange, "follow", "query", "Follow must be true or false", fault);
-}
-
-static void say(struct follower *self, const char *octets, size_t size)
-{
-    struct iovec part = {(void *)(uintptr_t)octets, size};
-
-    self->said_ms = clock_now_ms();
-    if (!http_write(self->exchange->http, &part, 1, self->said_ms + ANSWER_MS_MAX))
-        self->is_over = true;
 }
 
 static void print_event(const struct log_line *line, msgpack_sbuffer *out)
@@ -62,7 +45,7 @@ static void say_lines(struct follower *self, const struct logs_reply *reply)
         self->request.after = reply->logs.at[i].seq;
     }
     if (events.size > 0)
-        say(self, events.data, events.size);
+        event_stream_say(&self->stream, events.data, events.size);
     msgpack_sbuffer_destroy(&events);
 }
 
@@ -93,40 +76,15 @@ static bool look(struct follower *self, struct fault *fault)
     return is_done;
 }
 
-/* Until the next look; over when the caller is gone or the gateway stops. */
-static void wait(struct follower *self)
-{
-    int64_t until_ms = clock_now_ms() + LOOK_MS;
-
-    while (!self->is_over && clock_left_ms(until_ms) > 0) {
-        struct pollfd caller = {http_socket(self->exchange->http), POLLIN | POLLRDHUP, 0};
-
-        self->is_over = poll(&caller, 1, SLICE_MS) != 0 ||
-                        http_is_stopping(self->exchange->http);
-    }
-    if (!self->is_over && clock_now_ms() - self->said_ms > COMMENT_MS)
-        say(self, ":\n\n", 3);
-}
-
 static void stream(struct follower *self)
 {
-    struct exchange *exchange = self->exchange;
-
-    http_close(exchange->http);
-    answer_header(&exchange->answer, "Cache-Control", "no-store");
-    answer_header(&exchange->answer, "X-Accel-Buffering", "no");
-    answer_with(&exchange->answer, 200, "text/event-stream", (struct text){NULL, 0});
-    self->is_over = !answer_send_head(exchange, "") || exchange->is_head;
-    while (!self->is_over) {
+    event_stream_begin(&self->stream, self->exchange);
+    while (!self->stream.is_over) {
         struct fault fault = {.kind = FAULT_NONE};
 
-        if (!look(self, &fault) && fault_http_status(fault.kind) < 500) {
-            static const char end[] = "event: end\ndata: {}\n\n";
-            say(self, end, sizeof end - 1);
-            return;
-        }
-        if (!self->is_over)
-            wait(self);
+        if (!look(self, &fault) && fault_http_status(fault.kind) < 500)
+            event_stream_end(&self->stream);
+        event_stream_wait(&self->stream, LOOK_MS);
     }
 }
 

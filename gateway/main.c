@@ -20,6 +20,7 @@
 #include "gateway/landlock.h"
 #include "gateway/openapi.h"
 #include "gateway/preview.h"
+#include "gateway/preview_watch.h"
 #include "gateway/rate_table.h"
 #include "gateway/studio.h"
 
@@ -90,7 +91,8 @@ static bool open_parts(struct gateway *self, struct fault *fault)
     self->rates = rate_table_new();
     if (!self->rates || !openapi_text(&self->openapi))
         return fault_set(fault, FAULT_internal, "no memory");
-    self->pipe = pipe_new(&self->bus, fault);
+    self->watch = preview_watch_new(fault);
+    self->pipe = self->watch ? pipe_new(&self->bus, fault) : NULL;
     self->health = self->pipe ? health_new(self->pipe, fault) : NULL;
     return self->health != NULL;
 }
@@ -133,6 +135,7 @@ static void end(struct gateway *self)
     health_free(self->health);
     pipe_free(self->pipe);
     rate_table_free(self->rates);
+    preview_watch_free(self->watch);
     preview_routes_free(self->previews);
     studio_free(self->studio);
     free((void *)(uintptr_t)self->openapi.at);

@@ -30,7 +30,7 @@ static _Atomic uint64_t requests[ROWS][CLASSES];
 static _Atomic uint64_t below[ROWS][BOUNDS + 1];
 static _Atomic uint64_t sum_us[ROWS];
 static _Atomic uint64_t refusals[FAULT_KINDS];
-struct metric_bound metric_previews, metric_followers;
+struct metric_bound metric_previews, metric_followers, metric_listeners;
 static struct metric_bound sandbox_asks;
 
 bool metric_enter(struct metric_bound *bound, int32_t most)
@@ -180,6 +180,8 @@ static void print_one(struct gateway *gateway, const char *name, FILE *out)
         value = atomic_load(&metric_previews.now);
     else if (strcmp(name, "isekai_log_followers") == 0)
         value = atomic_load(&metric_followers.now);
+    else if (strcmp(name, "isekai_preview_listeners") == 0)
+        value = atomic_load(&metric_listeners.now);
     fprintf(out, "%s %" PRId64 "\n", name, value);
 }
 

@@ -21,6 +21,6 @@ void metrics_print(struct gateway *gateway, FILE *out);
 struct metric_bound { _Atomic int32_t now; };
 bool metric_enter(struct metric_bound *bound, int32_t most);
 void metric_leave(struct metric_bound *bound);
-extern struct metric_bound metric_previews, metric_followers;
+extern struct metric_bound metric_previews, metric_followers, metric_listeners;
 
 #endif

@@ -13,6 +13,7 @@
 static stage *const stages[] = {
     set_security_headers,       /* the error pages' */
     limit_preview,              /* before anything is asked of the bus */
+    answer_own,                 /* the gateway's paths: no app stands before them */
     find_app,                   /* 404, and 503 for an app that does not run */
     wake_app,                   /* a sleeping one is started by who comes to see it */
     relay_app,
@@ -22,7 +23,7 @@ void preview_run(struct exchange *exchange)
 {
     struct fault fault = {.kind = FAULT_NONE};
 
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+    for (size_t i = 0; i < sizeof stages / sizeof *stages && !exchange->answer.is_sent; i++)
         if (!stages[i](exchange, &fault))
             break;
     if (!exchange->answer.is_sent)

@@ -16,12 +16,15 @@ enum {
     PREVIEW_WAKES_MAX = 64,
 };
 
+#define PREVIEW_SCRIPT "/.isekai/reload.js"
+
 /* What is behind a label, as the store said at most PREVIEW_CACHE_MS ago. */
 struct preview_app {
     char app_id[101];
     char name[804];
     char error[1204];
     enum app_status status;
+    uint64_t version;
     bool exists;
 };
 
@@ -37,7 +40,10 @@ bool preview_is_host(const struct config *config, struct text host, char label[A
 
 void preview_run(struct exchange *exchange);
 
-stage limit_preview, find_app, wake_app, relay_app;
+stage limit_preview, answer_own, find_app, wake_app, relay_app;
+
+/* Does a browser ask for a page that is to be told of the next version? */
+bool preview_is_page(const struct exchange *exchange);
 
 /* What is behind the label; is_fresh: ask, do not remember. */
 bool preview_find(struct exchange *exchange, bool is_fresh, struct fault *fault);

@@ -104,6 +104,7 @@ static bool write_payload(struct relay *self, struct text payload)
                             {(void *)(uintptr_t)payload.at, payload.size},
                             {(void *)(uintptr_t)"\r\n", self->is_chunked_out ? 2 : 0}};
 
+    preview_note_body(self, payload);
     self->exchange->answer.body.size += payload.size;       /* for the log */
     return payload.size == 0 || write_caller(self, parts, 3);
 }
@@ -114,7 +115,9 @@ static void print_framing(struct relay *self, char *out, size_t capacity)
     const struct app_head *head = self->head;
     const char *connection = "Connection: keep-alive\r\n";
 
-    self->is_chunked_out = (head->framing == FRAMING_CHUNKED || head->framing == FRAMING_CLOSE) &&
+    self->is_tagged = self->request.is_page && preview_may_tag(head);
+    self->is_chunked_out = (head->framing == FRAMING_CHUNKED || head->framing == FRAMING_CLOSE ||
+                            self->is_tagged) &&
                            !self->request.framing.is_http_1_0;
     if (head->framing == FRAMING_CLOSE && !self->is_chunked_out)
         http_close(self->exchange->http);
@@ -138,14 +141,15 @@ static bool write_head(struct relay *self, struct fault *fault)
     struct exchange *exchange = self->exchange;
     const struct app_head *head = self->head;
     char *passed = arena_take(exchange->arena, APP_HEAD_OCTETS_MAX + 256);
-    size_t passed_size = passed ? app_head_print(head, head->status == 101, passed,
-                                                 APP_HEAD_OCTETS_MAX + 256)
-                                : 0;
     char framing[96], first[160];
 
+    print_framing(self, framing, sizeof framing);
+    enum head_way way = head->status == 101 ? HEAD_OF_UPGRADE
+                        : self->is_tagged   ? HEAD_OF_TAGGED
+                                            : HEAD_AS_IT_IS;
+    size_t passed_size = passed ? app_head_print(head, way, passed, APP_HEAD_OCTETS_MAX + 256) : 0;
     if (passed_size == 0)
         return fault_set(fault, FAULT_app_unreachable, "the app's headers do not fit");
-    print_framing(self, framing, sizeof framing);
     int first_size = snprintf(first, sizeof first, "HTTP/1.1 %d %s\r\nX-Request-Id: %s\r\n",
                               head->status, http_status_phrase(head->status),
                               exchange->request_id);
@@ -209,6 +213,12 @@ static bool pass_body(struct relay *self, struct fault *fault)
         case CALLER_GONE:
             return fault_set(fault, FAULT_cancelled, "the caller is gone");
         }
+    }
+    if (self->is_tagged) {
+        char tag[PREVIEW_TAG_SIZE];
+        struct text octets = {tag, preview_tag_print(self, tag)};
+
+        (void) write_payload(self, octets);
     }
     struct iovec end = {(void *)(uintptr_t)"0\r\n\r\n", 5};
     return !self->is_chunked_out || write_caller(self, &end, 1);

@@ -204,15 +204,34 @@ static void put_header(struct printed *to, struct text name, struct text value)
     put_string(to, "\r\n");
 }
 
-size_t app_head_print(const struct app_head *head, bool is_upgrade, char *out, size_t capacity)
+static bool is_one_of(struct text name, const char *const *names)
+{
+    for (; *names; names++)
+        if (header_is(name, *names))
+            return true;
+    return false;
+}
+
+/* What says which octets the body is, or that they may be kept or asked for in part. */
+static const char *const of_exact_body[] = {"etag", "last-modified", "accept-ranges", "digest",
+                                            "content-digest", "repr-digest", "content-md5",
+                                            "cache-control", "expires", NULL};
+
+size_t app_head_print(const struct app_head *head, enum head_way way, char *out, size_t capacity)
 {
     struct printed to = {.out = out, .capacity = capacity};
 
     put_string(&to, "X-Content-Type-Options: nosniff\r\n");
-    for (uint32_t i = 0; i < head->headers.count; i++)
-        if (may_pass(&head->headers, &head->headers.at[i]))
-            put_header(&to, head->headers.at[i].name, head->headers.at[i].value);
-    if (is_upgrade)
+    for (uint32_t i = 0; i < head->headers.count; i++) {
+        const struct http_header *header = &head->headers.at[i];
+
+        if (may_pass(&head->headers, header) &&
+            !(way == HEAD_OF_TAGGED && is_one_of(header->name, of_exact_body)))
+            put_header(&to, header->name, header->value);
+    }
+    if (way == HEAD_OF_TAGGED)
+        put_string(&to, "Cache-Control: no-store\r\n");
+    if (way == HEAD_OF_UPGRADE)
         put_string(&to, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
     return to.is_full ? 0 : to.size;
 }
@@ -248,6 +267,10 @@ static void put_framing(struct printed *to, const struct guard_verdict *framing)
     }
 }
 
+/* What would make the app answer a page with less than its plain octets. */
+static const char *const of_part[] = {"accept-encoding", "if-none-match", "if-modified-since",
+                                      NULL};
+
 size_t preview_request_print(const struct preview_request *request, char *out, size_t capacity)
 {
     struct printed to = {.out = out, .capacity = capacity};
@@ -264,7 +287,8 @@ size_t preview_request_print(const struct preview_request *request, char *out, s
     for (uint32_t i = 0; i < headers->count; i++) {
         struct http_header header = headers->at[i];
 
-        if (!is_about_origin(header.name) && may_pass(headers, &header))
+        if (!is_about_origin(header.name) && may_pass(headers, &header) &&
+            !(request->is_page && is_one_of(header.name, of_part)))
             put_header(&to, header.name, header.value);
     }
     put_header(&to, TEXT_OF("X-Forwarded-For"), text_from(request->caller));

@@ -35,9 +35,12 @@ bool app_head_read(struct text octets, bool is_head_request, struct app_head *ou
 /* Does the app agree to the WebSocket that was asked for? */
 bool app_head_is_upgrade(const struct app_head *head);
 
+enum head_way { HEAD_AS_IT_IS, HEAD_OF_UPGRADE, HEAD_OF_TAGGED };
+
 /* The header lines of the answer that go on to the caller, nosniff among them; without status
- * line, framing, Connection and the empty line. 0: they do not fit. */
-size_t app_head_print(const struct app_head *head, bool is_upgrade, char *out, size_t capacity);
+ * line, framing, Connection and the empty line. Those that would be wrong for a body to which
+ * something was added (HEAD_OF_TAGGED) stay behind. 0: they do not fit. */
+size_t app_head_print(const struct app_head *head, enum head_way way, char *out, size_t capacity);
 
 struct preview_request {
     struct text verb, path, query;
@@ -46,6 +49,7 @@ struct preview_request {
     const char *caller;             /* address */
     bool is_https;
     bool is_upgrade;
+    bool is_page;                   /* the app is to answer whole and plain */
 };
 
 /* Does the caller ask for a WebSocket? (RFC 6455 section 4.1) */

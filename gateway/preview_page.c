@@ -68,6 +68,14 @@ static struct sentences sentences_of(const struct exchange *exchange, const stru
     case FAULT_timed_out:
         return (struct sentences){"The app took too long to answer",
                                   "Reload, or look at its log in the studio."};
+    case FAULT_no_such_route:
+        return (struct sentences){"There is nothing at this address",
+                                  "Paths that begin with /.isekai/ are not the app's."};
+    case FAULT_wrong_verb:
+        return (struct sentences){"This address can only be read", "Ask with GET."};
+    case FAULT_origin_refused:
+        return (struct sentences){"Only the app's own pages may ask here",
+                                  "Open the app at its own address."};
     case FAULT_too_many:
         return (struct sentences){"Too many requests", "Wait a minute, then reload."};
     case FAULT_too_large:

@@ -194,6 +194,7 @@ static bool relay_request(struct exchange *exchange, struct fault *fault)
     if (!self.buffer || !self.head)
         return fault_set(fault, FAULT_internal, "no memory for a relay");
     self.request.is_upgrade = preview_wants_upgrade(&self.request);
+    self.request.is_page = !self.request.is_upgrade && preview_is_page(exchange);
     return send_request(&self, fault) && relay_answer(&self, fault);
 }
 

@@ -161,6 +161,7 @@ static bool ask_route(struct exchange *exchange, struct preview_app *out, struct
     copy_text(reply.name, out->name, sizeof out->name);
     copy_text(reply.error, out->error, sizeof out->error);
     out->status = reply.status;
+    out->version = reply.version;
     out->exists = true;
     return true;
 }
@@ -205,7 +206,9 @@ bool preview_may_run(const struct preview_app *app, struct fault *fault)
 
 bool find_app(struct exchange *exchange, struct fault *fault)
 {
-    return preview_find(exchange, false, fault) && preview_may_run(exchange->app, fault);
+    /* A page is told its version, which must not be one that is over. */
+    return preview_find(exchange, preview_is_page(exchange), fault) &&
+           preview_may_run(exchange->app, fault);
 }
 
 static char *find_waking(struct preview_routes *self, const char *label)

@@ -1,4 +1,4 @@
-/* studio.c - the studio page: a few files, read into memory before privileges go. */
+/* studio.c - the studio page, and the script of previews: a few files, read into memory before privileges go. */
 #include "gateway/studio.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@ static const struct studio_file files[] = {
     {"/studio.js", "studio.js", "text/javascript; charset=utf-8", {NULL, 0}},
     {"/studio.css", "studio.css", "text/css; charset=utf-8", {NULL, 0}},
     {"/favicon.ico", "icon.svg", "image/svg+xml", {NULL, 0}},
+    {"/.isekai/reload.js", "reload.js", "text/javascript; charset=utf-8", {NULL, 0}},
 };
 enum { FILES = sizeof files / sizeof *files };
 

@@ -171,6 +171,7 @@ bool store_route(const struct work *work, const struct route_request *request,
         reply->error = column_text(&query, 3, work->arena);
     reply->node = column_text(&query, 4, work->arena);
     reply->gateway = column_text(&query, 5, work->arena);
+    reply->version = (uint64_t)column_number(&query, 6);
     return work_has_memory(work, fault);
 }
 

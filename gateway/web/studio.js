@@ -3,6 +3,7 @@
 const LIST_EVERY_MS = 3000;
 const PAGE = 50;
 const LOG_LINES_MAX = 1000;
+const PAGE_RELOADS_MS = 4000;
 
 const at = id => document.getElementById(id);
 const state = { apps: [], total: 0, pages: 1, chosen: null, shown: null, log: null, timer: 0,
@@ -222,15 +223,43 @@ function showFrame(url, version) {
     at('stage').prepend(frame);
 }
 
+/* A page that says which version it came with reloads by itself. */
+function hearFrame(event) {
+    const frame = at('preview');
+    if (frame && event.source === frame.contentWindow &&
+        Number.isInteger(event.data?.isekaiVersion)) {
+        frame.dataset.version = event.data.isekaiVersion;
+        frame.dataset.reloads = 'itself';
+    }
+}
+
+/* Has the page in the frame time left to show this version? One that does not is shown anew. */
+function isLeftToPage(frame, version) {
+    if (frame.dataset.awaited !== version) {
+        frame.dataset.awaited = version;
+        frame.dataset.since = Date.now();
+    }
+    return frame.dataset.reloads === 'itself' && Date.now() - frame.dataset.since < PAGE_RELOADS_MS;
+}
+
 function showPreview(app) {
     const why = whyNotShown(app);
+    const frame = at('preview');
+    const version = String(app.version);
 
     at('asleep').hidden = why === '';
     at('asleep').textContent = why;
     if (why || !app.previewUrl || app.id === state.removing)
         hidePreview();
-    else if (at('preview')?.dataset.version !== String(app.version))
-        showFrame(app.previewUrl, app.version);
+    else if (!frame || (frame.dataset.version !== version && !isLeftToPage(frame, version)))
+        showFrame(app.previewUrl, version);
+}
+
+/* Read out only when it changes: a new version may come from elsewhere. */
+function showVersion(app) {
+    const text = app.version > 0 ? `Version ${app.version}` : '';
+    if (at('app-version').textContent !== text)
+        at('app-version').textContent = text;
 }
 
 function showApp() {
@@ -242,6 +271,7 @@ function showApp() {
         return;
     at('app-name').textContent = app.name || app.id;
     at('app-prompt').textContent = app.prompt;
+    showVersion(app);
     at('app-status').textContent = app.status;
     at('app-status').className = `badge ${app.status}`;
     const isUp = app.status === 'running' || app.status === 'sleeping';
@@ -404,6 +434,7 @@ at('stop').addEventListener('click', () => act(at('stop'), 'Stopping the app',
 at('delete').addEventListener('click', remove);
 at('notice-close').addEventListener('click', hideRefusal);
 at('more').addEventListener('click', () => { state.pages++; refresh(); });
+window.addEventListener('message', hearFrame);
 document.addEventListener('visibilitychange', () => { if (!document.hidden) tick(); });
 window.addEventListener('hashchange', () => choose(location.hash.slice(1) || null));
 

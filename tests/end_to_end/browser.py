@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""browser.py [SCREENSHOTS] - an app of each template, and the studio, used in Chromium."""
+"""browser.py [SCREENSHOTS] - an app of each template, and the studio, used in Chromium; and pages
+that reload when their app has a new version."""
 import json
 import os
 import re
@@ -54,6 +55,7 @@ def main():
             json.dump(urls, table)
             table.flush()
             return run_both(("browser/templates_test.mjs", table.name, *sys.argv[1:]),
+                            ("browser/reload_test.mjs", table.name, f"http://localhost:{product.port}"),
                             ("../gateway/studio_test.mjs", f"http://localhost:{product.port}"))
 
 

@@ -49,7 +49,9 @@ static void check_head(struct text octets)
     if (size == 0 || !app_head_read((struct text){octets.at, size}, false, &head, &fault))
         return;
     must(head.status >= 100 && head.status <= 599 && head.length >= 0);
-    check_lines((struct text){printed, app_head_print(&head, false, printed, sizeof printed)});
+    for (int way = HEAD_AS_IT_IS; way <= HEAD_OF_TAGGED; way += HEAD_OF_TAGGED)
+        check_lines((struct text){printed, app_head_print(&head, (enum head_way)way, printed,
+                                                          sizeof printed)});
 }
 
 /* All data of one piece after another into `out`; its size, or SIZE_MAX when it is broken. */

@@ -77,10 +77,26 @@ static const char *print(const char *octets)
     struct app_head head;
 
     read_head(octets, false, &head);
-    size_t size = app_head_print(&head, false, printed, sizeof printed - 1);
+    size_t size = app_head_print(&head, HEAD_AS_IT_IS, printed, sizeof printed - 1);
     assert_true(size > 0);
     printed[size] = '\0';
     return printed;
+}
+
+/* What was true of the app's own octets alone does not go along with a tag. */
+static void test_what_passes_with_a_tag(void **state)
+{
+    struct app_head head;
+
+    (void) state;
+    read_head("HTTP/1.1 200 OK\r\nETag: \"e\"\r\nLast-Modified: x\r\nAccept-Ranges: bytes\r\n"
+              "Content-Digest: x\r\nCache-Control: max-age=9\r\nExpires: x\r\nX-Own: 1\r\n"
+              "Content-Security-Policy: default-src 'none'\r\n\r\n", false, &head);
+    size_t size = app_head_print(&head, HEAD_OF_TAGGED, printed, sizeof printed - 1);
+    printed[size] = '\0';
+    assert_string_equal(printed, "X-Content-Type-Options: nosniff\r\nX-Own: 1\r\n"
+                                 "Content-Security-Policy: default-src 'none'\r\n"
+                                 "Cache-Control: no-store\r\n");
 }
 
 static void test_what_passes(void **state)
@@ -235,7 +251,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_heads),    cmocka_unit_test(test_framing),
-        cmocka_unit_test(test_what_passes),      cmocka_unit_test(test_what_does_not),
+        cmocka_unit_test(test_what_passes),
+        cmocka_unit_test(test_what_passes_with_a_tag),      cmocka_unit_test(test_what_does_not),
         cmocka_unit_test(test_too_many_headers), cmocka_unit_test(test_request),
         cmocka_unit_test(test_chunks),           cmocka_unit_test(test_broken_chunks),
     };

@@ -173,6 +173,7 @@ static void a_label_leads_to_its_app(void **state)
     must_be(route.name, "A name");
     assert_int_equal(route.status, app_status_stopped);
     assert_null(route.node.at);
+    assert_int_equal(route.version, 1);
     put(room, "INSERT INTO runs VALUES ('run-1', 'App_One', 1, 'n7', 'http://h:1', 'http://u/', "
         "9000, 5, NULL); UPDATE apps SET run_id = 'run-1', status = 'error', error = 'why'");
     ask_well(&room->call, "route", &(struct route_request){.label = text_from(label)}, &route);

@@ -69,7 +69,9 @@ export async function watchedPage(browser, options) {
         page.on('requestfailed', (request) => {
             const { errorText } = request.failure();
             const isDownload = errorText === 'net::ERR_ABORTED' && /download|\.md$|\.csv$/.test(request.url());
-            if (!isDownload) faults.push(`request: ${request.method()} ${request.url()} ${errorText}`);
+            /* Whoever leaves a page also ends what it listened to. */
+            const isListening = errorText === 'net::ERR_ABORTED' && request.url().endsWith('/.isekai/events');
+            if (!isDownload && !isListening) faults.push(`request: ${request.method()} ${request.url()} ${errorText}`);
         });
         page.on('response', (response) => {
             if (response.status() >= 400) faults.push(`answer: ${response.status()} ${response.url()}`);
