@@ -23,14 +23,19 @@ enum {
     CAGE_UID = 1000,                    /* what the app sees itself as */
     CAGE_TMP_OCTETS = 64 << 20,         /* /tmp; it counts as the app's memory */
     CAGE_SHM_OCTETS = 16 << 20,         /* /dev/shm */
-    CAGE_ARGUMENTS_MAX = 128,
+    CAGE_ARGUMENTS_MAX = 192,
     CAGE_TEXT_OCTETS = 32768,
 };
+
+/* Something of the host that this cage alone sees besides, read-only. */
+struct cage_mount { const char *from, *to; };
 
 struct cage_spec {
     const struct cage_host *host;
     const char *app_path, *data_path;   /* on the host; /app and /data in the cage */
     const char *egress_path;            /* its socket out; NULL: none */
+    const struct cage_mount *mounts;
+    size_t mount_count;
     const struct entry *entry;          /* NULL: a warm cage, which is told later; its port is 0,
                                          * and `listener` what it is told over */
     const char *const *program;         /* NULL: node and the entry; else this with its words */
@@ -61,5 +66,9 @@ struct cage_process {
 bool cage_arguments(const struct cage_spec *spec, struct cage_arguments *out, struct fault *fault);
 bool cage_start(const struct cage_spec *spec, struct cage_process *out, struct fault *fault);
 void cage_process_drop(struct cage_process *self);
+
+/* Kill it and wait: bubblewrap's end is its cage's; its cgroup may take the kernel a moment more. One
+ * that stays is swept by the next start. For whoever has started it on its own thread. */
+void cage_end(struct cage_process *self, struct cage_group *group);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,13 +15,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "actors/sandbox/cage.h"
 #include "actors/sandbox/init/protocol.h"
+#include "bus/clock.h"
 #include "bus/owned.h"
 
-enum { FD_SAFE = 64, INIT_OPEN_FILES = 2048, EXIT_NOT_STARTED = 127 };
+enum { FD_SAFE = 64, INIT_OPEN_FILES = 2048, EXIT_NOT_STARTED = 127, GROUP_GONE_MS = 2000 };
 
 /* Everything the new process needs, prepared before it is made. */
 struct start {
@@ -218,4 +221,18 @@ void cage_process_drop(struct cage_process *self)
     fd_drop(&self->log[0]);
     fd_drop(&self->log[1]);
     fd_drop(&self->lifeline);
+}
+
+void cage_end(struct cage_process *self, struct cage_group *group)
+{
+    int64_t deadline_ms = clock_now_ms() + GROUP_GONE_MS;
+    siginfo_t ignored;
+
+    if (self->pidfd >= 0) {
+        (void) syscall(SYS_pidfd_send_signal, self->pidfd, SIGKILL, NULL, 0);
+        (void) waitid(P_PIDFD, (id_t)self->pidfd, &ignored, WEXITED);
+    }
+    cage_process_drop(self);
+    while ((!group_kill(group) || !group_remove(group)) && clock_left_ms(deadline_ms) > 0)
+        (void) poll(NULL, 0, 1);
 }

@@ -140,6 +140,8 @@ static void add_files(struct cage_arguments *out, const struct cage_spec *spec)
     add(out, "/tmp");
     add_bind(out, "--bind", spec->app_path, "/app");
     add_bind(out, "--bind", spec->data_path, "/data");
+    for (size_t i = 0; i < spec->mount_count; i++)
+        add_bind(out, "--ro-bind", spec->mounts[i].from, spec->mounts[i].to);
     add(out, "--chdir");
     add(out, "%s", spec->entry ? "/app" : "/isekai");      /* node notes what is where it begins */
     add(out, "--remount-ro");

@@ -17,15 +17,26 @@ enum { SWEEP_WAIT_MS = 1000 };
 
 struct change {
     struct sandbox *sandbox;
+    const struct call *call;    /* NULL: nobody may tell us to give up */
     struct claim *claim;
     struct arena *arena;
     struct failure *failure;
+    struct text to_install;     /* of needs_check() */
     int app;                    /* its directory */
     struct run_plan plan;
     struct run_view before;
 };
 
 /* ---- plans ---- */
+
+bool sandbox_find_needs(struct sandbox *self, struct files files, struct arena *arena,
+                        struct text *to_install, struct fault *fault)
+{
+    bool is_on = installs_is_on(self->installs);
+
+    *to_install = (struct text){0};
+    return needs_check(&self->modules, files, arena, is_on ? to_install : NULL, fault);
+}
 
 static bool name_plan(struct change *change, const struct start_request *request,
                       int64_t deadline_ms, struct fault *fault)
@@ -41,7 +52,8 @@ static bool name_plan(struct change *change, const struct start_request *request
     return limits_choose(change->sandbox->options.settings, request->config, &plan->limits,
                          fault) &&
            entry_find(request->files, wish, &plan->entry, fault) &&
-           needs_check(&change->sandbox->modules, request->files, fault);
+           sandbox_find_needs(change->sandbox, request->files, change->arena, &change->to_install,
+                              fault);
 }
 
 static bool put_files(struct change *change, const struct start_request *request,
@@ -55,6 +67,28 @@ static bool put_files(struct change *change, const struct start_request *request
            workspace_data(workspace, change->app, &change->plan.uid, fault);
 }
 
+static bool is_unwanted(void *of)
+{
+    const struct change *change = of;
+
+    return claims_is_wanted(change->sandbox->claims, change->claim) ||
+           (change->call && call_is_cancelled(change->call));
+}
+
+/* What package.json asks for and this host has not. */
+static bool install(struct change *change, struct fault *fault)
+{
+    const struct install_order order = {
+        .app_id = change->plan.app_id, .app = change->app, .version = change->plan.version,
+        .uid = change->plan.uid, .dependencies = change->to_install,
+        .deadline_ms = change->plan.deadline_ms, .is_unwanted = is_unwanted, .of = change,
+        .arena = change->arena, .failure = change->failure,
+    };
+
+    return change->to_install.size == 0 ||
+           installs_ensure(change->sandbox->installs, &order, change->plan.installed, fault);
+}
+
 /* The code for one run of the plan; none, and nothing left of it, when false. */
 static bool copy_code(struct change *change, struct run_plan *plan, struct fault *fault)
 {
@@ -66,10 +100,10 @@ static bool copy_code(struct change *change, struct run_plan *plan, struct fault
 }
 
 /* The code for one run, in a warm cage if there is one and its node has not begun too early for what
- * the app's environment says. */
+ * the app's environment says. What is installed for an app a warm cage cannot show. */
 static bool prepare(struct change *change, struct run_plan *plan, struct fault *fault)
 {
-    if (!secrets_are_for_boot(plan->secrets))
+    if (!*plan->installed && !secrets_are_for_boot(plan->secrets))
         (void) supervisor_take_warm(change->sandbox->supervisor, plan);
     if (copy_code(change, plan, fault))
         return true;
@@ -240,6 +274,7 @@ static bool start_claimed(struct change *change, const struct start_request *req
         return false;
     if (!is_that_run(change)) {         /* asked for again: the answer was lost, not the run */
         if (!workspace_data_fits(change->app, limits->disk_mb, limits->files, fault) ||
+            !install(change, fault) ||
             !(change->before.is_running ? replace : start_fresh)(change, fault))
             return false;
         workspace_prune(&sandbox->workspace, change->app, change->plan.version);
@@ -258,10 +293,11 @@ static void sweep(struct sandbox *self, bool started, const struct fault *fault)
 }
 
 bool sandbox_start(struct sandbox *self, const struct start_request *request,
-                   struct secrets *secrets, int64_t deadline_ms, struct arena *arena, struct run_state *out,
-                   struct failure *failure, struct fault *fault)
+                   struct secrets *secrets, const struct call *call, int64_t deadline_ms,
+                   struct arena *arena, struct run_state *out, struct failure *failure,
+                   struct fault *fault)
 {
-    struct change change = {.sandbox = self, .arena = arena, .failure = failure, .app = -1};
+    struct change change = {.sandbox = self, .call = call, .arena = arena, .failure = failure, .app = -1};
 
     *failure = (struct failure){0};
     if (!name_plan(&change, request, deadline_ms, fault) ||

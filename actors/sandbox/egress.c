@@ -75,13 +75,10 @@ void egress_host_close(struct egress_host *self)
 
 /* ---- the socket ---- */
 
-bool egress_open(struct egress *out, const struct egress_host *host, uint64_t number, uid_t uid,
+bool egress_open(struct egress *out, const struct egress_host *host, const char *name, uid_t uid,
                  struct fault *fault)
 {
-    char name[24];
-
     *out = EGRESS_NONE;
-    (void) snprintf(name, sizeof name, "%" PRIu64, number);
     if (!door_open(&out->door, &host->doors, name, fault))
         return false;
     if (uid == 0 || fchownat(host->doors.directory, name, uid, uid, AT_SYMLINK_NOFOLLOW) == 0)

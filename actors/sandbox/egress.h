@@ -1,6 +1,6 @@
 /* egress.h - the way out of one cage: a UNIX socket in it, and isekai-egress behind that once it is used.
  *
- * The socket is the cage's own, <data>/runtime/egress/{number}, of the app's user and shown to nobody
+ * The socket is the cage's own, <data>/runtime/egress/{name}, of the app's user and shown to nobody
  * else: who comes through it is that app, whatever it says. An app that never connects costs no process.
  * The proxy runs as the app's user in the app's cgroup, so what it uses is the app's, and it ends with
  * the cage. When it dies, its connections end and the next one starts it again.
@@ -9,7 +9,7 @@
  * Borrows:  the settings, for the host's life; the group, during the call.
  * Units:    clock_now_ms().
  * Fails as: internal, malformed (EGRESS_ALLOW_ADDRESSES, EGRESS_HOSTS).
- * Threads:  the supervisor's alone.
+ * Threads:  a struct egress is one thread's: the supervisor's, or an install's. The host's never changes.
  */
 #ifndef ISEKAI_SANDBOX_EGRESS_H
 #define ISEKAI_SANDBOX_EGRESS_H
@@ -44,7 +44,8 @@ void egress_host_close(struct egress_host *self);
 
 #define EGRESS_NONE ((struct egress){.door.fd = -1, .process = -1, .control = -1})
 
-bool egress_open(struct egress *out, const struct egress_host *host, uint64_t number, uid_t uid,
+/* `name` is nobody else's at this time. */
+bool egress_open(struct egress *out, const struct egress_host *host, const char *name, uid_t uid,
                  struct fault *fault);
 void egress_path(const struct egress *self, const struct egress_host *host, char *out, size_t size);
 

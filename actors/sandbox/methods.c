@@ -25,7 +25,7 @@ static bool call_start(struct call *call, const struct start_request *in, struct
         return fault_set(fault, FAULT_internal, "no memory to start an app");
     if (!sandbox_reveal(call, in->app_id, in->run_id, &secrets, fault))
         return fault_while(fault, "the app's secrets");
-    bool started = sandbox_start(call_self(call), in, secrets, call_deadline_ms(call),
+    bool started = sandbox_start(call_self(call), in, secrets, call, call_deadline_ms(call),
                                  call_arena(call), out, failure, fault);
     secrets_drop(&secrets);
     if (!started && failure->log.count > 0)
@@ -153,5 +153,6 @@ uint32_t sandbox_counters(void *self_, struct arena *arena, struct count_of *out
     struct sandbox *self = self_;
 
     uint32_t count = supervisor_counters(self->supervisor, arena, out);
-    return count + prover_counters(self->prover, arena, out + count, ACTOR_COUNTERS_MAX - count);
+    count += prover_counters(self->prover, arena, out + count, ACTOR_COUNTERS_MAX - count);
+    return count + installs_counters(self->installs, out + count, ACTOR_COUNTERS_MAX - count);
 }

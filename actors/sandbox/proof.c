@@ -8,12 +8,9 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "actors/sandbox/cage.h"
 #include "actors/sandbox/filter.h"
@@ -28,7 +25,6 @@ enum {
     NUMBER_SIZE = 24,
     ENVIRONMENT_SIZE = 1024,
     REFUSAL_SIZE = 512,
-    GROUP_GONE_MS = 2000,
     LOOK_AGAIN_MS = 20,         /* for what tells nobody: a cgroup that the kernel lets go, `stop` */
 };
 
@@ -316,23 +312,6 @@ static bool listen_to_both(struct proving *run, const atomic_bool *stop, struct 
 
 /* ---- ending ---- */
 
-/* bubblewrap's end is its cage's; its cgroup may take the kernel a moment more. One that stays is
- * swept by the next start. */
-static void end(struct tried *tried)
-{
-    int64_t deadline_ms = clock_now_ms() + GROUP_GONE_MS;
-    siginfo_t ignored;
-
-    if (tried->process.pidfd >= 0) {
-        (void) syscall(SYS_pidfd_send_signal, tried->process.pidfd, SIGKILL, NULL, 0);
-        (void) waitid(P_PIDFD, (id_t)tried->process.pidfd, &ignored, WEXITED);
-    }
-    cage_process_drop(&tried->process);
-    while ((!group_kill(&tried->group) || !group_remove(&tried->group)) &&
-           clock_left_ms(deadline_ms) > 0)
-        (void) poll(NULL, 0, 1);
-}
-
 bool proof_run(const struct proof_place *place, const atomic_bool *stop, struct proof *out,
                struct fault *fault)
 {
@@ -344,7 +323,7 @@ bool proof_run(const struct proof_place *place, const atomic_bool *stop, struct 
         out->findings[row].outcome = proof_outcome_unknown;
     bool done = begin(&run, fault) && listen_to_both(&run, stop, fault);
     for (int which = 0; which < PROOF_CAGES; which++)
-        end(&run.tried[which]);
+        cage_end(&run.tried[which].process, &run.tried[which].group);
     if (done)
         proof_targets_look(&run.targets, out);
     proof_targets_drop(&run.targets);

@@ -52,8 +52,20 @@ static void report_failure(struct sandbox *self, const struct run_plan *plan,
     supervisor_report(self->supervisor, &ended);
 }
 
-static bool read_plan(struct sandbox *self, const struct desired_app *app, struct run_plan *plan,
-                      struct fault *fault)
+/* Nothing is installed here: who waits for it would keep all others waiting. */
+static bool find_installed(struct sandbox *self, struct call *call, struct files files,
+                           struct run_plan *plan, struct fault *fault)
+{
+    struct text to_install;
+    struct fault ignored;
+
+    return !sandbox_find_needs(self, files, call_arena(call), &to_install, &ignored) ||
+           to_install.size == 0 ||
+           installs_find(self->installs, to_install, plan->installed, fault);
+}
+
+static bool read_plan(struct sandbox *self, struct call *call, const struct desired_app *app,
+                      struct run_plan *plan, struct fault *fault)
 {
     const struct run_config *config = app->run->config;
 
@@ -63,7 +75,8 @@ static bool read_plan(struct sandbox *self, const struct desired_app *app, struc
         !text_to_string(app->run->run_id, plan->run_id, sizeof plan->run_id))
         return fault_set(fault, FAULT_malformed, "Invalid appId format");
     return limits_choose(self->options.settings, config, &plan->limits, fault) &&
-           entry_find(app->files, config ? config->entry : (struct text){0}, &plan->entry, fault);
+           entry_find(app->files, config ? config->entry : (struct text){0}, &plan->entry, fault) &&
+           find_installed(self, call, app->files, plan, fault);
 }
 
 static bool prepare(struct sandbox *self, const struct desired_app *app, struct run_plan *plan,
@@ -109,7 +122,7 @@ static void restart_begin(struct sandbox *self, struct call *call, const struct 
     struct fault fault;
 
     *restart = (struct restart){.claim = NULL};
-    if (!read_plan(self, app, &restart->plan, &fault)) {
+    if (!read_plan(self, call, app, &restart->plan, &fault)) {
         report_failure(self, &restart->plan, &fault);
         return;
     }

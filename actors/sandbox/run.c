@@ -181,18 +181,22 @@ static bool open_door(struct supervisor *self, struct cage *cage, struct fault *
 static bool start_process(struct supervisor *self, struct cage *cage, struct fault *fault)
 {
     const struct run_plan *plan = &cage->plan;
-    char app[2 * PATH_MAX], data[2 * PATH_MAX], egress[2 * PATH_MAX];
+    char app[2 * PATH_MAX], data[2 * PATH_MAX], egress[2 * PATH_MAX], installed[2 * PATH_MAX];
+    const struct cage_mount modules = {installed, "/app/node_modules"};
     const struct cage_spec spec = {
         .host = self->parts.host, .app_path = app, .data_path = data, .egress_path = egress,
         .entry = &plan->entry, .limits = &plan->limits, .port = cage->hosted->port,
         .uid = plan->uid, .listener = door_of(cage)->fd, .filter = self->filter,
-        .group = &cage->group, .secrets = plan->secrets,
+        .group = &cage->group, .secrets = plan->secrets, .mounts = &modules,
+        .mount_count = *plan->installed ? 1 : 0,
     };
 
     (void) snprintf(app, sizeof app, "%s/apps/%s/%s", self->parts.workspace->path, plan->app_id,
                     plan->app_copy);
     (void) snprintf(data, sizeof data, "%s/apps/%s/%s", self->parts.workspace->path,
                     plan->app_id, *plan->data_copy ? plan->data_copy : "data");
+    (void) snprintf(installed, sizeof installed, "%s/installed/%s/node_modules",
+                    self->parts.workspace->path, plan->installed);
     egress_path(&cage->egress, self->parts.egress, egress, sizeof egress);
     return cage_start(&spec, &cage->process, fault);
 }
@@ -200,7 +204,7 @@ static bool start_process(struct supervisor *self, struct cage *cage, struct fau
 bool run_start_cold(struct supervisor *self, struct cage *cage, struct fault *fault)
 {
     if (!run_make_group(self, cage, fault) ||
-        !egress_open(&cage->egress, self->parts.egress, cage->number, cage->plan.uid, fault) ||
+        !run_egress_open(self, cage, fault) ||
         !start_process(self, cage, fault))
         return false;
     const int fds[] = {[WATCH_PROCESS] = cage->process.pidfd,

@@ -20,6 +20,14 @@ static const struct egress_grants no_grants;
 
 /* ---- the proxy ---- */
 
+bool run_egress_open(struct supervisor *self, struct cage *cage, struct fault *fault)
+{
+    char name[24];
+
+    (void) snprintf(name, sizeof name, "%" PRIu64, cage->number);
+    return egress_open(&cage->egress, self->parts.egress, name, cage->plan.uid, fault);
+}
+
 static void start(struct supervisor *self, struct cage *cage)
 {
     const struct egress_start how = {.app_id = cage->plan.app_id, .uid = cage->plan.uid,

@@ -146,6 +146,18 @@ static void read_notes(struct sandbox *self)
     }
 }
 
+static bool open_installs(struct sandbox *self, struct fault *fault)
+{
+    const struct installs_parts parts = {
+        .workspace = &self->workspace, .host = &self->host, .cgroups = &self->cgroups,
+        .egress = &self->egress, .prover = self->prover, .sweeper = self->sweeper,
+        .settings = self->options.settings,
+    };
+
+    self->installs = installs_new(&parts, fault);
+    return self->installs != NULL;
+}
+
 static bool begin_threads(struct sandbox *self, struct fault *fault)
 {
     const struct sandbox_settings *settings = self->options.settings;
@@ -170,8 +182,9 @@ static bool begin_threads(struct sandbox *self, struct fault *fault)
         return false;
     self->claims = claims_new(abandon, self);
     self->exports = exports_new();
-    return (self->claims && self->exports) ||
-           fault_set(fault, FAULT_internal, "no memory for claims and exports");
+    return self->claims && self->exports
+               ? open_installs(self, fault)
+               : fault_set(fault, FAULT_internal, "no memory for claims and exports");
 }
 
 bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, struct fault *fault)
@@ -214,6 +227,7 @@ void sandbox_close(struct sandbox *self, int64_t deadline_ms)
         return;
     supervisor_free(self->supervisor, deadline_ms);
     prover_free(self->prover);
+    installs_free(self->installs);
     sweeper_free(self->sweeper, deadline_ms);
     claims_free(self->claims);
     exports_free(self->exports);

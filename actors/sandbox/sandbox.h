@@ -1,6 +1,7 @@
 /* sandbox.h - files in, a caged, answering process out.
  *
- * Owns:     a sandbox owns its workspace, cgroups, prover, supervisor, sweeper, claims and exports. sandbox_close()
+ * Owns:     a sandbox owns its workspace, cgroups, prover, supervisor, sweeper, claims, exports and
+ *           installs. sandbox_close()
  *           ends every app and leaves nothing but what is kept on disk.
  * Borrows:  the settings, for its life.
  * Gives:    replies live in the arena given.
@@ -14,6 +15,7 @@
 
 #include "actors/sandbox/claims.h"
 #include "actors/sandbox/exports.h"
+#include "actors/sandbox/installs.h"
 #include "actors/sandbox/modules.h"
 #include "actors/sandbox/prover.h"
 #include "actors/sandbox/supervisor.h"
@@ -42,6 +44,7 @@ struct sandbox {
     struct supervisor *supervisor;
     struct claims *claims;
     struct exports *exports;
+    struct installs *installs;
     char level[LEVEL_SIZE], missing[LEVEL_SIZE];    /* what holds the cages; what does not, in words */
     char gateway[256];              /* the address of this host's gateway */
     char preview_scheme[8], preview_port[8];    /* "http", ":8000"; "" for the scheme's own */
@@ -59,10 +62,15 @@ void sandbox_close(struct sandbox *self, int64_t deadline_ms);      /* safe on a
 
 /* Start, or replace what runs: the new version is tried out on a copy of the data while the old one
  * serves; then the old one ends, the new one starts on the real data; if it does not
- * answer, the old one comes back, with the secrets it had. `secrets` are those of the new run. */
+ * answer, the old one comes back, with the secrets it had. `secrets` are those of the new run. What it depends on and is not
+ * here is installed first, for which `call` (may be NULL) is asked whether to give up. */
 bool sandbox_start(struct sandbox *self, const struct start_request *request,
-                   struct secrets *secrets, int64_t deadline_ms, struct arena *arena,
-                   struct run_state *out, struct failure *failure, struct fault *fault);
+                   struct secrets *secrets, const struct call *call, int64_t deadline_ms,
+                   struct arena *arena, struct run_state *out, struct failure *failure,
+                   struct fault *fault);
+/* What has to be installed for these files; *to_install is empty: nothing. */
+bool sandbox_find_needs(struct sandbox *self, struct files files, struct arena *arena,
+                        struct text *to_install, struct fault *fault);
 bool sandbox_stop(struct sandbox *self, struct text app_id, int64_t deadline_ms,
                   struct arena *arena, struct run_state *out, struct fault *fault);
 bool sandbox_remove(struct sandbox *self, struct text app_id, int64_t deadline_ms,

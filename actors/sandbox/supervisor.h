@@ -21,6 +21,7 @@
 #include "actors/sandbox/attempts.h"
 #include "actors/sandbox/door.h"
 #include "actors/sandbox/egress.h"
+#include "actors/sandbox/install_lock.h"
 #include "actors/sandbox/prover.h"
 #include "actors/sandbox/secrets.h"
 #include "actors/sandbox/sweeper.h"
@@ -78,6 +79,7 @@ struct run_plan {
     uid_t uid;
     uint64_t warm;              /* of supervisor_take_warm(); 0: a cage of its own */
     uid_t lent_uid;             /* a trial's, of its warm cage: given back with data_copy */
+    char installed[INSTALL_KEY_SIZE];       /* the tree of installs.h it has; "": none */
     char app_copy[WORKSPACE_NAME_SIZE];
     char data_copy[WORKSPACE_NAME_SIZE];    /* "": the app's own data */
     int64_t deadline_ms;                    /* of its start, beside the start timeout */

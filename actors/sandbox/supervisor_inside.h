@@ -210,6 +210,7 @@ bool run_try_clear(struct supervisor *self, struct cage *cage);
 void reports_settle(struct supervisor *self, const char *app_id);
 
 /* run_egress.c: the way out of a cage */
+bool run_egress_open(struct supervisor *self, struct cage *cage, struct fault *fault);
 void run_egress_handle(struct supervisor *self, struct cage *cage, enum watch_kind kind);
 void run_egress_leave(struct supervisor *self, struct cage *cage);  /* it is no app's again */
 void run_egress_tick(struct supervisor *self, struct cage *cage, int64_t now_ms);

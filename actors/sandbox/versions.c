@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "actors/sandbox/disk_measure.h"
+#include "actors/sandbox/locks.h"
 #include "actors/sandbox/tree.h"
 #include "actors/sandbox/workspace.h"
 #include "bus/owned.h"
@@ -134,6 +135,7 @@ void workspace_prune(struct workspace *self, int app, uint64_t running)
             (void) workspace_discard(self, versions, entry->d_name, &ignored);
     }
     (void) closedir(dir);
+    locks_prune(app);
 }
 
 /* ---- the data ---- */
@@ -168,6 +170,14 @@ static int open_for_run(struct workspace *self, int app, const char *kind, uint6
 static bool own(int dir, uid_t uid, struct fault *fault)
 {
     return uid == 0 || fchown(dir, uid, (gid_t)uid) == 0 || tree_fault(fault, "fchown");
+}
+
+int workspace_make_empty(struct workspace *self, int app, const char *kind, uid_t uid,
+                         char out[WORKSPACE_NAME_SIZE], struct fault *fault)
+{
+    OWNED(fd) int made = open_for_run(self, app, kind, /* warm= */ 0, out, fault);
+
+    return made >= 0 && own(made, uid, fault) ? fd_take(&made) : -1;
 }
 
 bool workspace_copy_version(struct workspace *self, int app, uint64_t version, uid_t uid,

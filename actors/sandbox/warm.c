@@ -176,7 +176,7 @@ static bool boot(struct supervisor *self)
         return false;
     }
     if (!run_make_group(self, cage, &ignored) ||
-        !egress_open(&cage->egress, self->parts.egress, cage->number, cage->plan.uid, &ignored) ||
+        !run_egress_open(self, cage, &ignored) ||
         !start_process(self, cage, &ignored)) {
         egress_close(&cage->egress, self->parts.egress);
         (void) group_remove(&cage->group);

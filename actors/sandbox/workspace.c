@@ -254,6 +254,16 @@ static void discard_all(struct workspace *self, int parent, bool (*is_meant)(con
         fd_drop(&copy);
 }
 
+static bool is_half_made(const char *name)
+{
+    return strncmp(name, "new-", 4) == 0;
+}
+
+void workspace_clear_new(struct workspace *self, int parent)
+{
+    discard_all(self, parent, is_half_made);
+}
+
 static bool clear_runs_of(void *self_, const char *app_id)
 {
     struct workspace *self = self_;

@@ -4,6 +4,7 @@
  *   <data>/runtime/cage/             what every cage sees: isekai/init, isekai/proof,
  *                                    isekai/static.js, etc/
  *   <data>/runtime/modules/          what every app can import; see modules.h
+ *   <data>/runtime/installed/        what apps have asked for beside that; see installs.h
  *   <data>/runtime/egress/           a socket for each cage; see egress.h
  *   <data>/runtime/warm/{n}/         ours, 0711
  *       app/ data/                   /app and /data of a warm cage, of a uid that no app has; they
@@ -14,7 +15,9 @@
  *       versions/{n}/                the code as given, ours, 0700
  *       data/                        /data of the app, the app's uid, 0700; its owner is how
  *                                    an app's uid is remembered
- *       app-{k}/ data-{k}/           /app of one run; /data of a trial, or a copy to export
+ *       locks/                       of what is installed for versions; see locks.h
+ *       app-{k}/ data-{k}/           /app of one run; /data of a trial, or a copy to export; both of an
+ *                                    install
  *       moving/                      what will be data when all of data's entries are in it
  *       log/                         see app_log.h
  *       runs/                        see run_notes.h
@@ -104,6 +107,11 @@ int workspace_file(struct workspace *self, struct fault *fault);
 bool workspace_discard_data(struct workspace *self, int app, const char *name, uid_t lent,
                             struct fault *fault);
 
+/* A new, empty directory of the app's, of that kind ("app" or "data"), which goes like the others of
+ * its kind; -1 with a fault. */
+int workspace_make_empty(struct workspace *self, int app, const char *kind, uid_t uid,
+                         char out[WORKSPACE_NAME_SIZE], struct fault *fault);
+
 /* ---- warm_files.c: what a warm cage has as /app and /data before it is an app's ---- */
 
 /* They belong to `uid`, which is new; not root: 0. */
@@ -129,5 +137,7 @@ bool workspace_each(struct workspace *self, bool (*each)(void *self, const char 
                     void *each_self, struct fault *fault);
 /* At the start: discard the copies that runs of an earlier life left. */
 bool workspace_clear_runs(struct workspace *self, struct fault *fault);
+/* And what an earlier life left half made in a directory of ours: all that is named new-. */
+void workspace_clear_new(struct workspace *self, int parent);
 
 #endif

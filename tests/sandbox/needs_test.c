@@ -81,9 +81,12 @@ static const struct { const char *label, *package, *brought, *reason; } needs[] 
      "dependencies: 'left-pad' is not here; put it below node_modules/, or use: express, "
      "@hono/node-server"},
     {"an address", "{\"dependencies\":{\"express\":\"github:x/y\"}}", NULL,
-     "dependencies of package.json: a name or version is not one of npm's registry"},
+     "dependencies of package.json: 'express' asks for 'github:x/y', which is no version of npm's "
+     "registry"},
+    {"a file", "{\"dependencies\":{\"express\":\"x.tgz\"}}", NULL,
+     "dependencies of package.json: 'express' asks for 'x.tgz', which is no version of npm's registry"},
     {"a name that is a path", "{\"dependencies\":{\"../x\":\"1\"}}", NULL,
-     "dependencies of package.json: a name or version is not one of npm's registry"},
+     "dependencies of package.json: '../x' is no name of npm's registry"},
     {"a version that is a number", "{\"dependencies\":{\"express\":4}}", NULL,
      "dependencies: 'express' is here as 4.22.3, which 'no text' is not; ask for that, or put it "
      "below node_modules/"},
@@ -103,15 +106,94 @@ static void test_needs(void **state)
         if (needs[i].brought)
             files[count++] = (struct file){.path = text_from(needs[i].brought),
                                            .content = TEXT_OF("")};
-        bool met = needs_check(&host, (struct files){files, count}, &fault);
+        bool met = needs_check(&host, (struct files){files, count}, NULL, NULL, &fault);
         if (met != !needs[i].reason || (!met && strcmp(fault.reason, needs[i].reason) != 0))
             fail_msg("%s: %d '%s'", needs[i].label, met, fault.reason);
     }
 }
 
+/* ---- installing ---- */
+
+static const struct { const char *label, *dependencies, *brought, *to_install, *reason; } installs[] = {
+    {"the host's", "{\"express\":\"^4\"}", NULL, "", NULL},
+    {"brought along", "{\"left-pad\":\"1\"}", "node_modules/left-pad/index.js", "", NULL},
+    {"one that is not here: all of them, sorted", "{\"left-pad\" : \"1\", \"express\":\"^4\"}", NULL,
+     "{\"express\":\"^4\",\"left-pad\":\"1\"}", NULL},
+    {"another version", "{\"express\":\"5\"}", NULL, "{\"express\":\"5\"}", NULL},
+    {"a tag", "{\"express\":\"next\"}", NULL, "{\"express\":\"next\"}", NULL},
+    {"beside modules of its own", "{\"left-pad\":\"1\"}", "node_modules/x/index.js", NULL,
+     "dependencies: 'left-pad' would be installed, but the app has a node_modules of its own; put it "
+     "there too, or leave that out"},
+    {"beside a file of that name", "{\"left-pad\":\"1\"}", "node_modules", NULL,
+     "dependencies: 'left-pad' would be installed, but the app has a node_modules of its own; put it "
+     "there too, or leave that out"},
+    {"beside a name like it", "{\"left-pad\":\"1\"}", "node_modules2/x", "{\"left-pad\":\"1\"}", NULL},
+    {"a version that is a number", "{\"left-pad\":1}", NULL, NULL,
+     "dependencies of package.json: the version of 'left-pad' is no text"},
+    {"git", "{\"left-pad\":\"git+https://x/y.git\"}", NULL, NULL,
+     "dependencies of package.json: 'left-pad' asks for 'git+https://x/y.git', which is no version of "
+     "npm's registry"},
+    {"an alias", "{\"left-pad\":\"npm:right-pad@1\"}", NULL, NULL,
+     "dependencies of package.json: 'left-pad' asks for 'npm:right-pad@1', which is no version of npm's "
+     "registry"},
+    {"a directory", "{\"left-pad\":\"..\"}", NULL, NULL,
+     "dependencies of package.json: 'left-pad' asks for '..', which is no version of npm's registry"},
+    {"an archive", "{\"left-pad\":\"1.TAR.GZ\"}", NULL, NULL,
+     "dependencies of package.json: 'left-pad' asks for '1.TAR.GZ', which is no version of npm's "
+     "registry"},
+};
+
+static bool check(const char *dependencies, const char *brought, struct arena *arena,
+                  struct text *to_install, struct fault *fault)
+{
+    struct text package = arena_print(arena, "{\"dependencies\":%s}", dependencies);
+    struct file files[] = {{.path = TEXT_OF("package.json"), .content = package},
+                           {.path = text_from(brought ? brought : "x"), .content = TEXT_OF("")}};
+
+    return needs_check(&host, (struct files){files, 2}, arena, to_install, fault);
+}
+
+static void test_what_is_installed(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+
+    (void) state;
+    for (size_t i = 0; i < sizeof installs / sizeof *installs; i++) {
+        struct text to_install;
+        struct fault fault = {0};
+        bool met = check(installs[i].dependencies, installs[i].brought, arena, &to_install, &fault);
+        if (met != !installs[i].reason || (!met && strcmp(fault.reason, installs[i].reason) != 0) ||
+            (met && !text_is(to_install, installs[i].to_install)))
+            fail_msg("%s: %d '%s' '%.*s'", installs[i].label, met, fault.reason,
+                     TEXT_ARGS(to_install));
+    }
+    arena_free(arena);
+}
+
+static void test_so_many_are_installed(void **state)
+{
+    struct arena *arena = arena_new(1 << 20);
+    char many[8192] = "{\"p0\":\"1\"";
+    struct text to_install;
+    struct fault fault;
+    size_t used = strlen(many);
+
+    (void) state;
+    for (int i = 1; i < NEEDS_MAX; i++)
+        used += (size_t)snprintf(many + used, sizeof many - used, ",\"p%d\":\"1\"", i);
+    (void) snprintf(many + used, sizeof many - used, "}");
+    assert_true(check(many, NULL, arena, &to_install, &fault));
+    (void) snprintf(many + used, sizeof many - used, ",\"one-more\":\"1\"}");
+    assert_false(check(many, NULL, arena, &to_install, &fault));
+    assert_string_equal(fault.reason, "dependencies: more than 100");
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_installed),
+        cmocka_unit_test(test_so_many_are_installed),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_needs),
     };

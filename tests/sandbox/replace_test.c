@@ -218,7 +218,7 @@ static void *start_slow(void *self_)
     struct run_state reply;
     struct failure failure;
 
-    self->started = sandbox_start(&self->rig->sandbox, &request, NULL, clock_now_ms() + 60000, arena,
+    self->started = sandbox_start(&self->rig->sandbox, &request, NULL, NULL, clock_now_ms() + 60000, arena,
                                   &reply, &failure, &self->fault);
     arena_free(arena);
     return NULL;

@@ -116,7 +116,7 @@ bool rig_start_files(struct rig *rig, const char *app_id, uint64_t version, stru
     rig->fault = (struct fault){0};
     if (rig->is_warm)
         rig_wait_warm(rig, rig->settings.sandbox_warm_cages);
-    return sandbox_start(&rig->sandbox, &request, rig->secrets, clock_now_ms() + START_MS, rig->arena,
+    return sandbox_start(&rig->sandbox, &request, rig->secrets, NULL, clock_now_ms() + START_MS, rig->arena,
                          &rig->state, &rig->failure, &rig->fault);
 }
 
