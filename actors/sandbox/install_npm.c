@@ -28,6 +28,7 @@ struct npm {
     struct egress egress;
     int listener, filter;
     bool is_over;                   /* the cage is gone */
+    struct egress_report denied;    /* the last; port 0: none */
     bool has_status;
     int status;
     int64_t look_at_ms;
@@ -143,10 +144,11 @@ static void hear_init(struct npm *self)
 
 static void hear_proxy(struct npm *self)
 {
-    struct egress_report ignored;
+    struct egress_report what;
 
-    while (egress_hear(&self->egress, &ignored))
-        continue;
+    while (egress_hear(&self->egress, &what))
+        if (what.end == EGRESS_DENIED)
+            self->denied = what;
 }
 
 static bool check_disk(const struct npm *self, struct fault *fault)
@@ -251,6 +253,10 @@ static bool judge(const struct npm *self, struct fault *fault)
                          "depend on less", NPM_MEMORY_MB);
     if (!check_disk(self, fault))           /* why npm could not write on */
         return false;
+    if (self->denied.port)
+        return fault_set(fault, FAULT_start_failed, "dependencies: they ask for %.100s:%u, but only the "
+                         "registry is in reach; depend on packages of it alone", self->denied.host,
+                         self->denied.port);
     name_error(self->said, error, sizeof error);
     return fault_set(fault, FAULT_start_failed, "dependencies: npm failed: %s",
                      *error ? error : "its last lines say why");

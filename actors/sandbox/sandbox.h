@@ -1,8 +1,7 @@
 /* sandbox.h - files in, a caged, answering process out.
  *
  * Owns:     a sandbox owns its workspace, cgroups, prover, supervisor, sweeper, claims, exports and
- *           installs. sandbox_close()
- *           ends every app and leaves nothing but what is kept on disk.
+ *           installs. sandbox_close() ends every app and leaves nothing but what is kept on disk.
  * Borrows:  the settings, for its life.
  * Gives:    replies live in the arena given.
  * Units:    deadline_ms is clock_now_ms(), absolute.

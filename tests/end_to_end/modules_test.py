@@ -1,4 +1,4 @@
-"""modules_test - what apps.execute does with `dependencies`, through HTTP.
+"""modules_test - what apps.execute does with `dependencies` where none is installed, through HTTP.
 
 The app of tests/sandbox/modules_app.js uses each of the host's modules; here it is asked for by name.
 """
@@ -19,7 +19,7 @@ def lock():
 class Modules(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.product = cls.enterClassContext(Product())
+        cls.product = cls.enterClassContext(Product(settings={"sandbox_registry": "off"}))
 
     def execute(self, app_id, files, dependencies):
         return self.product.http("POST", "/api/sandbox/execute",
