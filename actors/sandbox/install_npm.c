@@ -28,7 +28,7 @@ struct npm {
     struct egress egress;
     int listener, filter;
     bool is_over;                   /* the cage is gone */
-    struct egress_report denied;    /* the last; port 0: none */
+    struct egress_report refused;   /* the last connection that was; port 0: none */
     bool has_status;
     int status;
     int64_t look_at_ms;
@@ -147,8 +147,8 @@ static void hear_proxy(struct npm *self)
     struct egress_report what;
 
     while (egress_hear(&self->egress, &what))
-        if (what.end == EGRESS_DENIED)
-            self->denied = what;
+        if (what.end == EGRESS_DENIED || what.end == EGRESS_PRIVATE)
+            self->refused = what;
 }
 
 static bool check_disk(const struct npm *self, struct fault *fault)
@@ -240,6 +240,16 @@ static void name_error(const struct npm_said *said, char *out, size_t size)
     }
 }
 
+static bool refuse_way_out(const struct egress_report *what, struct fault *fault)
+{
+    if (what->end == EGRESS_PRIVATE)
+        return fault_set(fault, FAULT_start_failed, "dependencies: the registry %.80s has an address that is "
+                         "not public; if it shall be used, allow that with EGRESS_ALLOW_ADDRESSES",
+                         what->host);
+    return fault_set(fault, FAULT_start_failed, "dependencies: they ask for %.80s:%u, but only the registry "
+                     "is in reach; depend on packages of it alone", what->host, what->port);
+}
+
 static bool judge(const struct npm *self, struct fault *fault)
 {
     struct group_usage usage;
@@ -253,10 +263,8 @@ static bool judge(const struct npm *self, struct fault *fault)
                          "depend on less", NPM_MEMORY_MB);
     if (!check_disk(self, fault))           /* why npm could not write on */
         return false;
-    if (self->denied.port)
-        return fault_set(fault, FAULT_start_failed, "dependencies: they ask for %.100s:%u, but only the "
-                         "registry is in reach; depend on packages of it alone", self->denied.host,
-                         self->denied.port);
+    if (self->refused.port)
+        return refuse_way_out(&self->refused, fault);
     name_error(self->said, error, sizeof error);
     return fault_set(fault, FAULT_start_failed, "dependencies: npm failed: %s",
                      *error ? error : "its last lines say why");
