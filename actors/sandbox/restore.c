@@ -52,6 +52,20 @@ static void report_failure(struct sandbox *self, const struct run_plan *plan,
     supervisor_report(self->supervisor, &ended);
 }
 
+static bool read_plan(struct sandbox *self, const struct desired_app *app, struct run_plan *plan,
+                      struct fault *fault)
+{
+    const struct run_config *config = app->run->config;
+
+    *plan = (struct run_plan){.version = app->run->version, .deadline_ms = INT64_MAX};
+    if (!text_is_app_id(app->app_id) ||
+        !text_to_string(app->app_id, plan->app_id, sizeof plan->app_id) ||
+        !text_to_string(app->run->run_id, plan->run_id, sizeof plan->run_id))
+        return fault_set(fault, FAULT_malformed, "Invalid appId format");
+    return limits_choose(self->options.settings, config, &plan->limits, fault) &&
+           entry_find(app->files, config ? config->entry : (struct text){0}, &plan->entry, fault);
+}
+
 /* Nothing is installed here: who waits for it would keep all others waiting. */
 static bool find_installed(struct sandbox *self, struct call *call, struct files files,
                            struct run_plan *plan, struct fault *fault)
@@ -64,28 +78,14 @@ static bool find_installed(struct sandbox *self, struct call *call, struct files
            installs_find(self->installs, to_install, plan->installed, fault);
 }
 
-static bool read_plan(struct sandbox *self, struct call *call, const struct desired_app *app,
-                      struct run_plan *plan, struct fault *fault)
-{
-    const struct run_config *config = app->run->config;
-
-    *plan = (struct run_plan){.version = app->run->version, .deadline_ms = INT64_MAX};
-    if (!text_is_app_id(app->app_id) ||
-        !text_to_string(app->app_id, plan->app_id, sizeof plan->app_id) ||
-        !text_to_string(app->run->run_id, plan->run_id, sizeof plan->run_id))
-        return fault_set(fault, FAULT_malformed, "Invalid appId format");
-    return limits_choose(self->options.settings, config, &plan->limits, fault) &&
-           entry_find(app->files, config ? config->entry : (struct text){0}, &plan->entry, fault) &&
-           find_installed(self, call, app->files, plan, fault);
-}
-
-static bool prepare(struct sandbox *self, const struct desired_app *app, struct run_plan *plan,
-                    struct fault *fault)
+static bool prepare(struct sandbox *self, struct call *call, const struct desired_app *app,
+                    struct run_plan *plan, struct fault *fault)
 {
     struct workspace *workspace = &self->workspace;
     OWNED(fd) int dir = workspace_app(workspace, plan->app_id, /* make= */ true, fault);
 
-    return dir >= 0 && workspace_put_version(workspace, dir, plan->version, app->files, fault) &&
+    return dir >= 0 && find_installed(self, call, app->files, plan, fault) &&
+           workspace_put_version(workspace, dir, plan->version, app->files, fault) &&
            workspace_data(workspace, dir, &plan->uid, fault) &&
            workspace_copy_version(workspace, dir, plan->version, plan->uid, /* warm= */ 0,
                                   plan->app_copy, fault);
@@ -122,7 +122,7 @@ static void restart_begin(struct sandbox *self, struct call *call, const struct 
     struct fault fault;
 
     *restart = (struct restart){.claim = NULL};
-    if (!read_plan(self, call, app, &restart->plan, &fault)) {
+    if (!read_plan(self, app, &restart->plan, &fault)) {
         report_failure(self, &restart->plan, &fault);
         return;
     }
@@ -135,7 +135,7 @@ static void restart_begin(struct sandbox *self, struct call *call, const struct 
         if (!is_passing(&fault))        /* else the store is asked again, and the app is there */
             report_failure(self, &restart->plan, &fault);
     } else if ((!app->egress || sandbox_allow(self, app->app_id, app->egress, &fault)) &&
-               prepare(self, app, &restart->plan, &fault))
+               prepare(self, call, app, &restart->plan, &fault))
         restart->ticket = supervisor_ask_begin(self->supervisor, &restart->plan);
     else
         report_failure(self, &restart->plan, &fault);

@@ -145,6 +145,19 @@ class OwnRegistry(Installs):
     def leftovers_of_installs(self):
         return [str(p) for p in self.runtime.glob("installed/new-*")] + processes("npm-cli.js")
 
+    def test_a_tree_that_is_gone_is_said_and_made_again(self):
+        self.registry.add("small")
+        self.begin_own()
+        url = self.up("here", {"small": "1"})
+        self.product.stop()
+        shutil.rmtree(self.runtime / "installed")
+        self.product.start()
+        told = wait_for(lambda: self.product.http("GET", "/api/apps/here").body.decode().count(
+            "its installed dependencies are not here any more; start it again"), 30, "the app says so")
+        self.assertTrue(told)
+        self.assertEqual(self.product.http("POST", "/api/apps/here/start", {}).status, 200)
+        self.assertEqual(self.ask(url, "require('small')"), "small")
+
     def test_two_at_once_install_once(self):
         tar = self.registry.add("shared")
         release = self.registry.hold("/shared")
