@@ -156,7 +156,7 @@ static bool copy_tree(const struct making *self, int to, struct fault *fault)
         return fault_set(fault, FAULT_start_failed, "dependencies: npm installed nothing");
     if (tree < 0)
         return false;
-    if (tree_copy(from, tree, 0, &bounds, fault))
+    if (tree_copy(from, tree, 0, &bounds, /* watcher= */ NULL, fault))
         return true;
     return fault->kind == FAULT_too_large
                ? fault_set(fault, FAULT_start_failed, "dependencies: they are more than %" PRIu64
