@@ -23,6 +23,7 @@ enum {
     CAGE_UID = 1000,                    /* what the app sees itself as */
     CAGE_TMP_OCTETS = 64 << 20,         /* /tmp; it counts as the app's memory */
     CAGE_SHM_OCTETS = 16 << 20,         /* /dev/shm */
+    RUNTIME_STATE_OCTETS = 4 << 20,     /* /run, where the runtime keeps something there */
     CAGE_ARGUMENTS_MAX = 192,
     CAGE_TEXT_OCTETS = 32768,
 };

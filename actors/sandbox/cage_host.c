@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "actors/sandbox/reach.h"
+#include "actors/sandbox/runtime.h"
 #include "actors/sandbox/tree.h"
 #include "bus/beside.h"
 #include "bus/owned.h"
@@ -42,8 +43,7 @@ static bool is_program(const char *path)
            memcmp(magic, "\x7f" "ELF", sizeof magic) == 0;
 }
 
-/* The first real program of that name in PATH; wrapper scripts are passed over. */
-static bool find_program(const char *name, char out[PATH_MAX])
+bool cage_host_program(const char *name, char out[PATH_MAX])
 {
     const char *list = getenv("PATH");
     char path[PATH_MAX];
@@ -65,7 +65,7 @@ static bool find_node(struct cage_host *out, const char *node_path, struct fault
             return true;
         return fault_set(fault, FAULT_not_found, "SANDBOX_NODE_PATH '%s' is no program", node_path);
     }
-    return find_program("node", out->node) || find_program("nodejs", out->node) ||
+    return cage_host_program("node", out->node) || cage_host_program("nodejs", out->node) ||
            fault_set(fault, FAULT_not_found, "node is not in PATH; install it with: apt-get "
                      "install nodejs, or set SANDBOX_NODE_PATH");
 }
@@ -161,28 +161,34 @@ static const struct { const char *name, *text; } etc_files[] = {
     {"resolv.conf", ""},
 };
 
-static bool copy_proof(int dir, const char *init, struct fault *fault)
+bool cage_host_put(const struct cage_host *self, const char *directory, const char *name,
+                   const char *text, struct fault *fault)
+{
+    OWNED(fd) int files = tree_make_directory(AT_FDCWD, self->files, 0755, fault);
+    OWNED(fd) int dir = files >= 0 ? tree_make_directory(files, directory, 0755, fault) : -1;
+
+    return dir >= 0 && put(dir, name, text, strlen(text), fault);
+}
+
+/* A program that was built and installed beside isekai-init. */
+static bool copy_beside(int dir, const char *name, const char *init, struct fault *fault)
 {
     const char *slash = strrchr(init, '/');
     char path[PATH_MAX + 16];
 
-    (void) snprintf(path, sizeof path, "%.*sisekai-proof", slash ? (int)(slash + 1 - init) : 0,
-                    init);
-    return copy_program(dir, "proof", path, fault);
+    (void) snprintf(path, sizeof path, "%.*sisekai-%s", slash ? (int)(slash + 1 - init) : 0, init,
+                    name);
+    return copy_program(dir, name, path, fault);
 }
 
 static bool write_files(const char *path, const char *init, struct fault *fault)
 {
-    char egress[PATH_MAX + 16];
-    const char *slash = strrchr(init, '/');
     OWNED(fd) int cage = tree_make_directory(AT_FDCWD, path, 0755, fault);
     OWNED(fd) int programs = cage >= 0 ? tree_make_directory(cage, "isekai", 0755, fault) : -1;
     OWNED(fd) int etc = programs >= 0 ? tree_make_directory(cage, "etc", 0755, fault) : -1;
 
     if (etc < 0)
         return false;
-    (void) snprintf(egress, sizeof egress, "%.*sisekai-egress", slash ? (int)(slash - init) + 1 : 0,
-                    init);
     for (size_t i = 0; i < sizeof etc_files / sizeof *etc_files; i++)
         if (!put(etc, etc_files[i].name, etc_files[i].text, strlen(etc_files[i].text), fault))
             return false;
@@ -192,15 +198,16 @@ static bool write_files(const char *path, const char *init, struct fault *fault)
                fault) &&
            put(programs, "egress.sock", "", 0, fault) &&       /* a cage's own is mounted over it */
            put(programs, "warm.js", warm_js_begin, (size_t)(warm_js_end - warm_js_begin), fault) &&
-           copy_program(programs, "init", init, fault) && copy_proof(programs, init, fault) &&
-           copy_program(cage, "egress", egress, fault);
+           copy_program(programs, "init", init, fault) &&
+           copy_beside(programs, "guest", init, fault) &&
+           copy_beside(programs, "proof", init, fault) && copy_beside(cage, "egress", init, fault);
 }
 
-bool cage_host_find(struct cage_host *out, const char *node_path, const char *init,
-                    const char *runtime, bool for_others, struct fault *fault)
+bool cage_host_find(struct cage_host *out, const struct runtime *runtime, const char *node_path,
+                    const char *init, const char *directory, bool for_others, struct fault *fault)
 {
-    *out = (struct cage_host){.bwrap = ""};
-    if (!find_program("bwrap", out->bwrap))
+    *out = (struct cage_host){.runtime = runtime};
+    if (!cage_host_program("bwrap", out->bwrap))
         return fault_set(fault, FAULT_not_found, "bwrap is not in PATH; install it with: apt-get "
                          "install bubblewrap");
     if (!find_node(out, node_path, fault))
@@ -209,7 +216,7 @@ bool cage_host_find(struct cage_host *out, const char *node_path, const char *in
     choose_caged_paths(out);
     if (for_others && !reach_check(out->node, fault))
         return fault_while(fault, "node");
-    if (snprintf(out->files, sizeof out->files, "%s/cage", runtime) >= (int)sizeof out->files)
+    if (snprintf(out->files, sizeof out->files, "%s/cage", directory) >= (int)sizeof out->files)
         return fault_set(fault, FAULT_internal, "the data directory's path is too long");
-    return write_files(out->files, init, fault);
+    return write_files(out->files, init, fault) && runtime->find(out, fault);
 }

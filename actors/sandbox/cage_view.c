@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "actors/sandbox/cage.h"
+#include "actors/sandbox/runtime.h"
 
 static void add(struct cage_arguments *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -42,10 +43,24 @@ static void add_all(struct cage_arguments *out, const char *const *list, size_t 
 }
 #define ADD_ALL(out, list) add_all(out, list, sizeof (list) / sizeof *(list))
 
+static size_t count_words(const char *const *words)
+{
+    size_t count = 0;
+
+    while (words && words[count])
+        count++;
+    return count;
+}
+
+static void add_words(struct cage_arguments *out, const char *const *words)
+{
+    add_all(out, words, count_words(words));
+}
+
 static const char *const isolation[] = {
-    "--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--unshare-ipc",
-    "--unshare-uts", "--unshare-cgroup", "--uid", "1000", "--gid", "1000", "--hostname", "app",
-    "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1", "--clearenv",
+    "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+    "--unshare-cgroup", "--hostname", "app", "--new-session", "--die-with-parent", "--as-pid-1",
+    "--clearenv",
 };
 
 static const char *const environment[][2] = {
@@ -89,6 +104,21 @@ static void add_bind(struct cage_arguments *out, const char *verb, const char *f
     add(out, "%s", to);
 }
 
+static void add_runtime(struct cage_arguments *out, const struct cage_host *host)
+{
+    char bundle[PATH_MAX + 16];
+
+    if (!host->runtime->command)
+        return;
+    add(out, "--size");
+    add(out, "%d", RUNTIME_STATE_OCTETS);
+    add(out, "--tmpfs");
+    add(out, RUNTIME_IN_CAGE);
+    add_bind(out, "--ro-bind", host->runsc, RUNTIME_IN_CAGE "/runsc");
+    (void) snprintf(bundle, sizeof bundle, "%s/bundle", host->files);
+    add_bind(out, "--ro-bind", bundle, RUNTIME_IN_CAGE "/bundle");
+}
+
 /* A directory as it is on the host: a link stays a link, what is not there is left out. */
 static void add_shown(struct cage_arguments *out, const char *path)
 {
@@ -126,6 +156,7 @@ static void add_files(struct cage_arguments *out, const struct cage_spec *spec)
         add_bind(out, "--ro-bind", spec->host->modules, "/node_modules");
     if (spec->egress_path)
         add_bind(out, "--ro-bind", spec->egress_path, "/isekai/egress.sock");
+    add_runtime(out, spec->host);
     add(out, "--proc");
     add(out, "/proc");
     add(out, "--dev");
@@ -170,9 +201,10 @@ static void add_program(struct cage_arguments *out, const struct cage_spec *spec
     add(out, "%" PRIu64, limits->file_mb);
     add(out, "%" PRIu64, limits->pids);
     add(out, "%" PRIu64, has_cgroup ? 0 : limits->memory_mb);
+    add(out, "%zu", count_words(spec->host->runtime->command));
+    add_words(out, spec->host->runtime->command);
     if (spec->program) {
-        for (const char *const *word = spec->program; *word; word++)
-            add(out, "%s", *word);
+        add_words(out, spec->program);
         return;
     }
     add(out, "%s", spec->host->caged_node);
@@ -191,6 +223,7 @@ bool cage_arguments(const struct cage_spec *spec, struct cage_arguments *out, st
     out->is_full = false;
     add(out, "%s", spec->host->bwrap);
     ADD_ALL(out, isolation);
+    add_words(out, spec->host->runtime->isolation);
     add_environment(out, spec);
     add_files(out, spec);
     add_program(out, spec);

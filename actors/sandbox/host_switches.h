@@ -6,5 +6,6 @@
 #define ISEKAI_SANDBOX_HOST_SWITCHES_H
 
 const char *host_switches_what_to_do(void);
+const char *host_switches_found(void);      /* the command alone; NULL: none is needed */
 
 #endif

@@ -1,6 +1,6 @@
-/* proof.c - runs isekai-proof in two cages and takes down what comes of it; see proof.h.
+/* proof.c - runs isekai-proof in three cages and takes down what comes of it; see proof.h.
  *
- * Both run side by side. In one of them the last row is cpu: when all before it are told, the
+ * They run side by side. In one of them the last row is cpu: when all before it are told, the
  * cage's CPU limit goes down, isekai-proof is told to go, and what counts is whether
  * the kernel then holds the cage back.
  */
@@ -14,9 +14,9 @@
 
 #include "actors/sandbox/cage.h"
 #include "actors/sandbox/filter.h"
-#include "actors/sandbox/host_switches.h"
 #include "actors/sandbox/proof/words.h"
 #include "actors/sandbox/proof_targets.h"
+#include "actors/sandbox/runtime.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
 
@@ -33,6 +33,13 @@ static const struct limits limits[PROOF_CAGES] = {
                          .file_mb = 96, .start_timeout_ms = PROOF_MS},
     [PROOF_CAGE_small] = {.memory_mb = 33, .cpu_percent = 200, .pids = 12, .open_files = 64,
                            .file_mb = 96, .start_timeout_ms = PROOF_MS},
+    [PROOF_CAGE_filled] = {.memory_mb = 33, .cpu_percent = 200, .pids = 12, .open_files = 64,
+                           .file_mb = 96, .start_timeout_ms = PROOF_MS},
+};
+
+static const char *const names[PROOF_CAGES] = {
+    [PROOF_CAGE_look] = "proof-look", [PROOF_CAGE_small] = "proof-small",
+    [PROOF_CAGE_filled] = "proof-filled",
 };
 
 static const enum proof_cage cage_of[PROOF_ROWS] = {
@@ -109,7 +116,8 @@ static bool choose_words(const struct proving *run, const struct cage_spec *spec
     put_number(words, PROOF_WORD_OPEN_FILES, spec->limits->open_files);
     put_number(words, PROOF_WORD_FILE_MB, spec->limits->file_mb);
     put_number(words, PROOF_WORD_PIDS, spec->limits->pids);
-    put_number(words, PROOF_WORD_MEMORY_MB, spec->limits->memory_mb);
+    put_number(words, PROOF_WORD_MEMORY_MB,
+               spec->limits->memory_mb + spec->host->runtime->memory_mb);
     put_number(words, PROOF_WORD_TMP_OCTETS, CAGE_TMP_OCTETS);
     put_number(words, PROOF_WORD_SHM_OCTETS, CAGE_SHM_OCTETS);
     return name_environment(spec, words, fault);
@@ -119,11 +127,9 @@ static bool choose_words(const struct proving *run, const struct cage_spec *spec
 
 static bool start(struct proving *run, enum proof_cage which, struct fault *fault)
 {
-    static const char *const names[PROOF_CAGES] = {"proof-look", "proof-small"};
     static const struct entry nothing = {.is_static = true};
     const struct limits *own = &limits[which];
-    const struct group_limits most = {.memory_bytes = own->memory_mb << 20,
-                                      .cpu_percent = own->cpu_percent, .pids = own->pids};
+    const struct group_limits most = runtime_group_limits(run->place->host->runtime, own);
     struct tried *tried = &run->tried[which];
     struct words words;
     struct cage_spec spec = {
@@ -151,8 +157,12 @@ static bool begin(struct proving *run, struct fault *fault)
     run->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (run->listener < 0)
         return fault_set(fault, FAULT_internal, "socket: %s", strerror(errno));
-    return filter_make(&run->filter, fault) && start(run, PROOF_CAGE_look, fault) &&
-           start(run, PROOF_CAGE_small, fault);
+    if (!filter_make(&run->filter, fault))
+        return false;
+    for (int which = 0; which < PROOF_CAGES; which++)
+        if (!start(run, (enum proof_cage)which, fault))
+            return false;
+    return true;
 }
 
 /* ---- listening ---- */
@@ -205,14 +215,17 @@ static void judge_cpu(struct proving *run, const struct tried *tried)
     }
 }
 
-/* The kernel may end the program itself with its child, whose files it gives back late. */
+/* The kernel may end the program itself with its child, whose files it gives back late; and with gVisor
+ * it ends the kernel that both are in. */
 static void judge_memory(struct proving *run, const struct tried *tried)
 {
-    struct finding *files = &run->proof->findings[PROOF_memory_files];
+    static const enum proof_row last[PROOF_CAGES] = {[PROOF_CAGE_small] = PROOF_memory,
+                                                     [PROOF_CAGE_filled] = PROOF_memory_files};
+    struct finding *finding = &run->proof->findings[last[tried->which]];
 
-    if (tried->which == cage_of[PROOF_memory_files] && files->outcome == proof_outcome_unknown &&
+    if (tried->which != PROOF_CAGE_look && finding->outcome == proof_outcome_unknown &&
         usage_of(tried).oom_kills > tried->oom_kills)
-        files->outcome = proof_outcome_held;
+        finding->outcome = proof_outcome_held;
 }
 
 static bool take_octet(struct proving *run, struct tried *tried, char octet, struct fault *fault)
@@ -258,12 +271,12 @@ static void hear_refusal(struct tried *tried)
         tried->refusal_size += (size_t)size;
 }
 
-static bool refuse(struct tried *tried, struct fault *fault)
+static bool refuse(const struct proving *run, struct tried *tried, struct fault *fault)
 {
     hear_refusal(tried);
     tried->refusal[strcspn(tried->refusal, "\n")] = '\0';
-    return fault_set(fault, FAULT_forbidden, "no cage can be built here; as root: %s (%s)",
-                     host_switches_what_to_do(),
+    return fault_set(fault, FAULT_forbidden, "no cage can be built here; %s (%s)",
+                     run->place->host->runtime->what_to_do(),
                      *tried->refusal ? tried->refusal : "bubblewrap gave no reason");
 }
 
@@ -271,7 +284,7 @@ static bool refuse(struct tried *tried, struct fault *fault)
 static bool finish(struct proving *run, struct tried *tried, struct fault *fault)
 {
     if (!tried->has_spoken)
-        return refuse(tried, fault);
+        return refuse(run, tried, fault);
     judge_memory(run, tried);
     fd_drop(&tried->process.log[0]);
     return true;
@@ -289,23 +302,31 @@ static bool hear_one(struct proving *run, struct tried *tried, bool is_ready, st
     return (goes_on && !is_told(run, tried->which, false)) || finish(run, tried, fault);
 }
 
-static bool listen_to_both(struct proving *run, const atomic_bool *stop, struct fault *fault)
+static bool is_heard_out(const struct proving *run)
+{
+    for (int which = 0; which < PROOF_CAGES; which++)
+        if (run->tried[which].process.log[0] >= 0)
+            return false;
+    return true;
+}
+
+static bool listen_to_all(struct proving *run, const atomic_bool *stop, struct fault *fault)
 {
     int64_t deadline_ms = clock_now_ms() + PROOF_MS;
-    struct tried *look = &run->tried[PROOF_CAGE_look], *small = &run->tried[PROOF_CAGE_small];
+    struct pollfd ready[PROOF_CAGES];
 
     fault->kind = FAULT_NONE;
-    while (look->process.log[0] >= 0 || small->process.log[0] >= 0) {
-        struct pollfd ready[] = {{look->process.log[0], POLLIN, 0},
-                                 {small->process.log[0], POLLIN, 0}};
+    while (!is_heard_out(run)) {
+        for (int which = 0; which < PROOF_CAGES; which++)
+            ready[which] = (struct pollfd){run->tried[which].process.log[0], POLLIN, 0};
         if (atomic_load(stop))
             return fault_set(fault, FAULT_interrupted, "the sandbox is stopping");
         if (clock_left_ms(deadline_ms) == 0)
             return fault_set(fault, FAULT_timed_out, "no proof within %d ms", PROOF_MS);
         (void) poll(ready, PROOF_CAGES, LOOK_AGAIN_MS);
-        if (!hear_one(run, look, ready[PROOF_CAGE_look].revents != 0, fault) ||
-            !hear_one(run, small, ready[PROOF_CAGE_small].revents != 0, fault))
-            return false;
+        for (int which = 0; which < PROOF_CAGES; which++)
+            if (!hear_one(run, &run->tried[which], ready[which].revents != 0, fault))
+                return false;
     }
     return true;
 }
@@ -321,7 +342,7 @@ bool proof_run(const struct proof_place *place, const atomic_bool *stop, struct 
     *out = (struct proof){.at_wall_ms = clock_wall_ms()};
     for (int row = 0; row < PROOF_ROWS; row++)
         out->findings[row].outcome = proof_outcome_unknown;
-    bool done = begin(&run, fault) && listen_to_both(&run, stop, fault);
+    bool done = begin(&run, fault) && listen_to_all(&run, stop, fault);
     for (int which = 0; which < PROOF_CAGES; which++)
         cage_end(&run.tried[which].process, &run.tried[which].group);
     if (done)

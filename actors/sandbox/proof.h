@@ -1,6 +1,6 @@
 /* proof.h - does a cage of this host hold? Tried out with hostile programs, not assumed.
  *
- * Two cages are built exactly as those of apps are, and isekai-proof runs in them in place of an
+ * Three cages are built exactly as those of apps are, and isekai-proof runs in them in place of an
  * app. What it says of each row of proof.def is believed only as far as nothing outside speaks
  * against it: a connection or datagram that came through, a dead canary, a CPU limit that never
  * held anybody back. A row about which nothing was said is `unknown`, and that is not held.
@@ -23,7 +23,7 @@
 #include "actors/sandbox/cgroup.h"
 #include "schemas/message.h"
 
-enum { PROOF_MS = 10000, FINDING_DETAIL_SIZE = 96 };
+enum { PROOF_MS = 30000, FINDING_DETAIL_SIZE = 96 };
 
 enum proof_row {
 #define PROBE(name, cage, level, doc) PROOF_##name,

@@ -53,18 +53,15 @@ static bool make_files(struct proof_targets *self, const struct proof_place *pla
     return own_directory(self->root, "app", place->uid, fault) &&
            own_directory(self->root, "data", place->uid, fault) &&
            own_directory(self->root, "other", place->uid, fault) &&
-           tree_write(self->runtime, text_from(secret), TEXT_OF("of another app\n"), place->uid, fault) &&
-           (mkfifoat(self->root, "data/" PROOF_GO, 0666) == 0 || tree_fault(fault, "make a FIFO")) &&
-           (fchmodat(self->root, "data/" PROOF_GO, 0666, 0) == 0 ||
-            tree_fault(fault, "open a FIFO to the cage"));
+           tree_write(self->runtime, text_from(secret), TEXT_OF("of another app\n"), place->uid, fault);
 }
 
 void proof_targets_go(const struct proof_targets *self)
 {
-    OWNED(fd) int go = openat(self->root, "data/" PROOF_GO,
-                              O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    int go = openat(self->root, "data/" PROOF_GO,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
-    (void) !write(go, "!", 1);
+    fd_drop(&go);
 }
 
 /* ---- listeners ---- */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "actors/sandbox/init/protocol.h"
+#include "actors/sandbox/runtime.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
 
@@ -154,11 +155,9 @@ bool run_make_group(struct supervisor *self, struct cage *cage, struct fault *fa
     char name[GROUP_NAME_SIZE];
 
     cage->boosted = limits->cpu_percent < START_BOOST_PERCENT;
-    struct group_limits most = {
-        .memory_bytes = limits->memory_mb << 20,
-        .cpu_percent = cage->boosted ? START_BOOST_PERCENT : limits->cpu_percent,
-        .pids = limits->pids,
-    };
+    struct group_limits most = runtime_group_limits(self->parts.host->runtime, limits);
+    if (cage->boosted)
+        most.cpu_percent = START_BOOST_PERCENT;
     (void) snprintf(name, sizeof name, "cage-%" PRIu64, cage->number);
     return group_make(self->parts.cgroups, name, &most, &cage->group, fault);
 }

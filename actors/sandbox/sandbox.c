@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "actors/sandbox/run_notes.h"
+#include "actors/sandbox/runtime.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
 
@@ -52,8 +53,8 @@ static void write_level(struct sandbox *self)
         [CGROUP_NONE] = "rlimits", [CGROUP_V1] = "cgroup-v1", [CGROUP_V2] = "cgroup-v2",
     };
 
-    (void) snprintf(self->level, sizeof self->level, "bwrap %s seccomp %s disk-watched",
-                    words[self->cgroups.kind],
+    (void) snprintf(self->level, sizeof self->level, "%s %s seccomp %s disk-watched",
+                    self->host.runtime->name, words[self->cgroups.kind],
                     self->workspace.owns_uids ? "uid" : "no-own-uid");
     if (self->cgroups.kind == CGROUP_NONE)
         (void) snprintf(self->missing, sizeof self->missing,
@@ -174,7 +175,7 @@ static bool begin_threads(struct sandbox *self, struct fault *fault)
         .run = self->options.bus->isekai_run,
         .user = self->options.bus->isekai_user, .running_max = settings->running_max,
         .log_bytes_max = settings->log_bytes_max, .level = self->level,
-        .warm_cages = settings->sandbox_warm_cages,
+        .warm_cages = self->host.runtime->has_warm_cages ? settings->sandbox_warm_cages : 0,
         .warm_limits = usual,
     };
     self->supervisor = supervisor_new(&parts, fault);
@@ -202,12 +203,13 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
     if (strcmp(settings->execution_timeout_mode, "idle") != 0 &&
         strcmp(settings->execution_timeout_mode, "wall") != 0)
         return fault_set(fault, FAULT_malformed, "EXECUTION_TIMEOUT_MODE is idle or wall");
-    if (!read_floor(out, fault))
+    const struct runtime *runtime = runtime_named(settings->sandbox_runtime, fault);
+    if (!runtime || !read_floor(out, fault))
         return false;
     read_addresses(out);
     if (!workspace_open(&out->workspace, &workspace, fault))
         return false;
-    if (cage_host_find(&out->host, settings->sandbox_node_path, options->init,
+    if (cage_host_find(&out->host, runtime, settings->sandbox_node_path, options->init,
                        out->workspace.path, out->workspace.owns_uids, fault) &&
         egress_host_open(&out->egress, out->workspace.path, settings, fault) &&
         clear_the_past(out, fault) && open_modules(out, fault) && prove(out, fault)) {

@@ -58,6 +58,8 @@ void rig_make(struct rig *rig)
     rig->bus.isekai_user = "nobody";
     rig->settings.stop_timeout_ms = 500;
     rig->settings.sandbox_registry = "off";     /* no test of a rig asks the world */
+    if (getenv("ISEKAI_TEST_RUNTIME"))
+        rig->settings.sandbox_runtime = getenv("ISEKAI_TEST_RUNTIME");
     rig->is_warm = getenv("ISEKAI_TEST_WARM") != NULL;
     rig->settings.sandbox_warm_cages = rig->is_warm;
     rig->arena = arena_new(ARENA_OCTETS);

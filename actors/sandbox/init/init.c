@@ -1,5 +1,7 @@
 /* init.c - process 1 of a cage: starts the app, reaps, relays, and ends when the sandbox does.
  *
+ * Where the app is a guest of runsc, that is what is started here, and isekai-guest behind it does
+ * for the app what is done here otherwise; see guest/guest.c.
  * In a warm cage, which the sandbox boots before anybody needs it, node waits in warm.js to be told
  * which app it is, and the relay for the app's socket; all else is as in any other.
  *
@@ -26,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "actors/sandbox/init/guest.h"
 #include "actors/sandbox/init/protocol.h"
 #include "actors/sandbox/init/refusals.h"
 #include "actors/sandbox/init/relay.h"
@@ -37,6 +40,7 @@ enum {
     REFUSALS_REPORT_MS = 1000,
     LINGER_MS = 250,                    /* for answers still on their way when the app has ended */
     ENVIRONMENT_MAX = 64,
+    RUNTIME_WORDS_MAX = 16,
     EXIT_INIT_FAILED = 70,
 };
 
@@ -46,7 +50,9 @@ struct init {
     int filter_pair[2];                 /* the app hands its filter's listener over this */
     struct refusals refusals;
     int64_t refusals_at_ms;
-    pid_t app;
+    struct guest guest;
+    bool has_guest;
+    pid_t app;                          /* or runsc, whose guest it is */
     struct relay *relay;
     int64_t stop_by_ms;                 /* 0: nobody wants it to end, or SIGTERM was sent */
     bool app_ended;
@@ -114,6 +120,11 @@ static bool is_warm(char **argv)
     return argument(argv, INIT_ARG_PORT) == 0;
 }
 
+static char **app_words(char **argv)
+{
+    return argv + INIT_ARG_APP + argument(argv, INIT_ARG_RUNTIME_WORDS);
+}
+
 static void limit(int resource, unsigned long value, const char *step)
 {
     struct rlimit both = {value, value};
@@ -148,15 +159,21 @@ static void die_first(void)
     (void) close(fd);
 }
 
-static void install_filter(const struct init *self)
+static struct sock_fprog read_filter(void)
 {
     static struct sock_filter instructions[FILTER_INSTRUCTIONS_MAX];
-    struct sock_fprog program = {.filter = instructions};
     ssize_t size = pread(INIT_FD_FILTER, instructions, sizeof instructions, 0);
 
     if (size <= 0 || size % (ssize_t)sizeof *instructions != 0)
         fail("read the seccomp filter");
-    program.len = (unsigned short)((size_t)size / sizeof *instructions);
+    return (struct sock_fprog){.filter = instructions,
+                               .len = (unsigned short)((size_t)size / sizeof *instructions)};
+}
+
+static void install_filter(const struct init *self)
+{
+    const struct sock_fprog program = read_filter();
+
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         fail("no_new_privs");
     if (!refusals_install(&program, self->filter_pair[1]))
@@ -186,19 +203,54 @@ static char **environment_with_secrets(void)
     return environment;
 }
 
+static void set_signals(void)
+{
+    sigset_t none;
+
+    (void) signal(SIGPIPE, SIG_DFL);
+    (void) sigemptyset(&none);
+    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the child: from here to runsc, which has none of it but the socket. */
+static void become_runtime(const struct init *self, char **argv)
+{
+    static char *words[RUNTIME_WORDS_MAX + 1];
+    static char *const nothing[] = {NULL};
+    const struct sock_fprog filter = read_filter();
+    unsigned long count = argument(argv, INIT_ARG_RUNTIME_WORDS);
+    struct guest_start start = {
+        .filter_octets = filter.len * (uint32_t)sizeof *filter.filter,
+        .open_files = argument(argv, INIT_ARG_OPEN_FILES),
+        .file_mb = argument(argv, INIT_ARG_FILE_MB),
+        .processes = argument(argv, INIT_ARG_PROCESSES),
+        .data_mb = argument(argv, INIT_ARG_DATA_MB),
+    };
+
+    for (unsigned long i = 0; i < count && i < RUNTIME_WORDS_MAX; i++)
+        words[i] = argv[INIT_ARG_APP + i];
+    if (!guest_tell(&self->guest, &start, filter.filter, environment_with_secrets(),
+                    app_words(argv)))
+        fail("tell the guest");
+    (void) setsid();
+    die_first();
+    set_signals();
+    if (syscall(SYS_close_range, INIT_FD_CONTROL, ~0U, 0) < 0)
+        fail("close_range");
+    execve(words[0], words, nothing);
+    fail(words[0]);
+}
+
 /* In the child: from here to the app. Process 1's descriptors are closed on exec, and here too. */
 static void become_app(const struct init *self, char **argv)
 {
     char **environment = environment_with_secrets();
     unsigned first = INIT_FD_HANDOVER;
-    sigset_t none;
 
     (void) setsid();
     limit_app(argv);
     die_first();
-    (void) signal(SIGPIPE, SIG_DFL);
-    (void) sigemptyset(&none);
-    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+    set_signals();
     install_filter(self);
     if (is_warm(argv) && dup2(INIT_FD_LISTENER, (int)first++) < 0)
         fail("handover");
@@ -206,6 +258,22 @@ static void become_app(const struct init *self, char **argv)
         fail("close_range");
     execve(argv[INIT_ARG_APP], argv + INIT_ARG_APP, environment);
     fail(argv[INIT_ARG_APP]);
+}
+
+static void start_runtime(struct init *self, char **argv)
+{
+    if (!guest_open(&self->guest))
+        fail("socketpair");
+    self->has_guest = true;
+    report(INIT_BEGAN, 0);
+    self->app = fork();
+    if (self->app < 0)
+        fail("fork");
+    if (self->app == 0)
+        become_runtime(self, argv);
+    (void) close(INIT_FD_SECRETS);
+    guest_forked(&self->guest);
+    watch(self, self->guest.ends[0], &self->guest);
 }
 
 static void start_app(struct init *self, char **argv)
@@ -230,7 +298,7 @@ static void start_app(struct init *self, char **argv)
 static void app_exited(struct init *self, int status)
 {
     refusals_report(&self->refusals, report_refused);
-    report(INIT_APP_EXITED, status);
+    report(INIT_APP_EXITED, self->has_guest ? guest_status(&self->guest, status) : status);
     self->app_ended = true;
     self->end_by_ms = now_ms() + LINGER_MS;
     (void) kill(-1, SIGKILL);
@@ -259,7 +327,9 @@ static void stop_when_answered(struct init *self, int64_t now)
     if (self->stop_by_ms == 0 || (now < self->stop_by_ms && !relay_is_answered(self->relay)))
         return;
     self->stop_by_ms = 0;
-    if (!self->app_ended)
+    if (self->has_guest)
+        guest_stop(&self->guest);
+    else if (!self->app_ended)
         (void) kill(self->app, SIGTERM);
 }
 
@@ -327,6 +397,8 @@ static void dispatch(struct init *self, const struct epoll_event *event)
         handle_signals(self);
     else if (event->data.ptr == self->filter_pair)
         take_listener(self);
+    else if (event->data.ptr == &self->guest)
+        guest_handle(&self->guest);
     else if (event->data.ptr == &self->refusals)
         (void) refusals_handle(&self->refusals);
     else
@@ -415,7 +487,7 @@ static void prepare(struct init *self, char **argv)
 
 int main(int argc, char **argv)
 {
-    static struct init self = {.refusals.listener = -1};
+    static struct init self = {.refusals.listener = -1, .guest.ends = {-1, -1}};
 
     if (argc <= INIT_ARG_APP || getpid() != 1) {
         errno = EINVAL;
@@ -425,7 +497,10 @@ int main(int argc, char **argv)
     watch(&self, self.signals, &self.signals);
     watch(&self, INIT_FD_CONTROL, &self.control);
     watch(&self, INIT_FD_LIFELINE, &self.lifeline);
-    start_app(&self, argv);
+    if (argument(argv, INIT_ARG_RUNTIME_WORDS) > 0)
+        start_runtime(&self, argv);
+    else
+        start_app(&self, argv);
     run(&self);
     return EXIT_SUCCESS;
 }

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +22,8 @@ enum {
     PAGE_OCTETS = 4096,
     PIECE_OCTETS = 1 << 20,
     BALLAST_OCTETS = 8 << 20,
-    GO_MS = 5000,
+    GO_LOOK_NS = 5000000,
+    GO_LOOKS = 1000,
 };
 
 static void end_child(pid_t child)
@@ -195,11 +195,14 @@ static long used_us(void)
 /* The sandbox has lowered the limit when it says go, and ends us once the kernel held us back. */
 bool probe_cpu(const struct targets *targets, char detail[DETAIL_SIZE])
 {
-    struct pollfd go = {.fd = targets->go, .events = POLLIN};
-    long until_us = used_us() + PROOF_CPU_US;
+    const struct timespec pause = {.tv_nsec = GO_LOOK_NS};
+    int looks = 0;
 
-    if (targets->go < 0 || poll(&go, 1, GO_MS) != 1)
-        return broke(detail, "nobody said go");
+    (void) targets;
+    while (access("/data/" PROOF_GO, F_OK) < 0)
+        if (looks++ == GO_LOOKS || nanosleep(&pause, NULL) < 0)
+            return broke(detail, "nobody said go");
+    long until_us = used_us() + PROOF_CPU_US;
     while (used_us() < until_us)
         continue;
     return true;

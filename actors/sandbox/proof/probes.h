@@ -13,7 +13,7 @@
 
 enum { DETAIL_SIZE = 96 };
 
-struct targets { char **words; int go; };
+struct targets { char **words; };
 
 const char *target(const struct targets *targets, enum proof_word which);
 unsigned long target_number(const struct targets *targets, enum proof_word which);

@@ -5,7 +5,6 @@
  * Nothing it tries does harm where a cage does not hold: it reads, connects and counts, and the
  * one signal it sends to everybody is one that nobody minds (SIGURG).
  */
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,14 +55,12 @@ static void run(const struct row *row, const struct targets *targets)
 
 int main(int argc, char **argv)
 {
-    struct targets targets = {.words = argv, .go = -1};
+    struct targets targets = {.words = argv};
 
     if (argc != PROOF_WORDS || access("/isekai/init", F_OK) < 0) {
         (void) dprintf(STDERR_FILENO, "isekai-proof tries what it must not: only a sandbox runs it\n");
         return EXIT_MISUSED;
     }
-    if (target_number(&targets, PROOF_WORD_CAGE) == PROOF_CAGE_look)
-        targets.go = open("/data/" PROOF_GO, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].cage == target_number(&targets, PROOF_WORD_CAGE))
             run(&rows[i], &targets);

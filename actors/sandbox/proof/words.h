@@ -1,13 +1,13 @@
 /* words.h - what the sandbox and isekai-proof say to each other.
  *
  * isekai-proof gets its targets as arguments and writes one line per probe to standard output:
- * `held NAME` or `broke NAME DETAIL`. Before its last probe, cpu, it waits until it can read
- * an octet from /data/go, a FIFO that it opened before its first line.
+ * `held NAME` or `broke NAME DETAIL`. Before its last probe, cpu, it waits until it
+ * finds the file /data/go.
  */
 #ifndef ISEKAI_SANDBOX_PROOF_WORDS_H
 #define ISEKAI_SANDBOX_PROOF_WORDS_H
 
-enum proof_cage { PROOF_CAGE_look, PROOF_CAGE_small, PROOF_CAGES };
+enum proof_cage { PROOF_CAGE_look, PROOF_CAGE_small, PROOF_CAGE_filled, PROOF_CAGES };
 
 enum proof_word {
     PROOF_WORD_PROGRAM,
