@@ -31,9 +31,9 @@ enum {
 static const struct limits limits[PROOF_CAGES] = {
     [PROOF_CAGE_look] = {.memory_mb = 96, .cpu_percent = 200, .pids = 32, .open_files = 64,
                          .file_mb = 96, .start_timeout_ms = PROOF_MS},
-    [PROOF_CAGE_small] = {.memory_mb = 33, .cpu_percent = 200, .pids = 12, .open_files = 64,
+    [PROOF_CAGE_small] = {.memory_mb = 64, .cpu_percent = 200, .pids = 12, .open_files = 64,
                            .file_mb = 96, .start_timeout_ms = PROOF_MS},
-    [PROOF_CAGE_filled] = {.memory_mb = 33, .cpu_percent = 200, .pids = 12, .open_files = 64,
+    [PROOF_CAGE_filled] = {.memory_mb = 64, .cpu_percent = 200, .pids = 12, .open_files = 64,
                            .file_mb = 96, .start_timeout_ms = PROOF_MS},
 };
 

@@ -21,7 +21,6 @@ static const struct runtime runtime_bwrap = {
     .isolation = bwrap_isolation,
     .pids_each = 1,
     .has_warm_cages = true,
-    .has_egress = true,
     .what_to_do = host_switches_what_to_do,
 };
 

@@ -87,12 +87,14 @@ class Host:
 
 
 class Corpus:
-    """The tests; two classes below say as whom."""
+    """The tests; the classes below say as whom, and on which runtime."""
+
+    runtime = "bwrap"
 
     @classmethod
     def begin(cls, product):
         cls.product = product
-        product.settings.update(SETTINGS)
+        product.settings.update(SETTINGS, sandbox_runtime=cls.runtime)
         cls.addClassCleanup(cls.end)
         product.start()
         cls.host = Host(product)
@@ -222,6 +224,10 @@ class AsRoot(Corpus, unittest.TestCase):
     @classmethod
     def end(cls):
         cls.product.__exit__(None, None, None)
+
+
+class GvisorAsRoot(AsRoot):
+    runtime = "gvisor"
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can become a user of no name")

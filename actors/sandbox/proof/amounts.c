@@ -159,14 +159,19 @@ static void fill(const char *place, size_t *left)
         *left -= (size_t)size;
 }
 
-/* Some of it is ordinary memory. The kernel takes that back at once when it kills us, the files a
- * little later; until then the cage has room for what goes on in it. */
+/* Some of it is ordinary memory: what both places do not hold, and a little at least. The kernel
+ * takes that back at once when it kills us, the files a little later; until then the cage has room for
+ * what goes on in it. */
 static bool take_files(const struct targets *targets)
 {
-    size_t left = ((target_number(targets, PROOF_WORD_MEMORY_MB) + 1) << 20) - BALLAST_OCTETS;
+    size_t left = (target_number(targets, PROOF_WORD_MEMORY_MB) + 1) << 20;
+    size_t places = target_number(targets, PROOF_WORD_TMP_OCTETS) +
+                    target_number(targets, PROOF_WORD_SHM_OCTETS);
+    size_t ballast = left > places + BALLAST_OCTETS ? left - places : BALLAST_OCTETS;
 
-    if (!take(BALLAST_OCTETS))
+    if (!take(ballast))
         return false;
+    left -= ballast;
     fill("/dev/shm", &left);
     fill("/tmp", &left);
     return left == 0;
