@@ -20,6 +20,7 @@
 
 #include "actors/sandbox/cage.h"
 #include "actors/sandbox/init/protocol.h"
+#include "actors/sandbox/runtime.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
 
@@ -104,7 +105,7 @@ static __attribute__((noreturn)) void become_cage(struct start *start)
 {
     static char *const nothing[] = {NULL};
     const struct cage_spec *spec = start->spec;
-    uint64_t files = spec->limits->open_files;
+    uint64_t files = spec->limits->open_files, more = spec->host->runtime->open_files;
 
     if (spec->group->of && spec->group->of->kind == CGROUP_V1)
         for (size_t i = 0; i < start->door_count; i++)
@@ -112,7 +113,9 @@ static __attribute__((noreturn)) void become_cage(struct start *start)
                 give_up("enter the cgroup");
     arrange_descriptors(start->ends);
     limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_NOFILE, files > INIT_OPEN_FILES ? files : INIT_OPEN_FILES);
+    if (more < INIT_OPEN_FILES)
+        more = INIT_OPEN_FILES;
+    limit(RLIMIT_NOFILE, files > more ? files : more);
     become(spec->uid);
     if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         give_up("no_new_privs");

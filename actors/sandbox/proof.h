@@ -9,7 +9,7 @@
  * profile) is told by bubblewrap's own words and by what an operator may do about it.
  *
  * Borrows:  the place, during the call.
- * Units:    a few hundred milliseconds; PROOF_MS at the most.
+ * Units:    a few hundred milliseconds, with gVisor seconds; PROOF_MS at the most.
  * Fails as: forbidden (no cage can be built), timed_out, interrupted, internal. What a cage does not
  *           hold is no failure but the result.
  * Threads:  one call at a time, from a thread that lives through it.
@@ -23,7 +23,7 @@
 #include "actors/sandbox/cgroup.h"
 #include "schemas/message.h"
 
-enum { PROOF_MS = 30000, FINDING_DETAIL_SIZE = 96 };
+enum { PROOF_MS = 60000, FINDING_DETAIL_SIZE = 96 };
 
 enum proof_row {
 #define PROBE(name, cage, level, doc) PROOF_##name,

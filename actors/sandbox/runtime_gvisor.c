@@ -120,5 +120,6 @@ const struct runtime runtime_gvisor = {
     .memory_mb = 40,
     .pids = 64,
     .pids_each = 16,
+    .open_files = 65536,
     .what_to_do = what_to_do,
 };

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import socket
 import sys
 import tempfile
@@ -89,7 +90,7 @@ class Host:
 class Corpus:
     """The tests; the classes below say as whom, and on which runtime."""
 
-    runtime = "bwrap"
+    runtime, programs = "bwrap", list(PROGRAMS)
 
     @classmethod
     def begin(cls, product):
@@ -150,7 +151,10 @@ class Corpus:
         self.execute(app_id, {**corpus.files_of(name), "host.json": json.dumps(self.host.facts)},
                      {"cpuPercent": 200, **program.config})
         answer = self.see(app_id, "/tried")
-        rows = {**program.attempts, **({} if self.has_cgroups else program.without_cgroups)}
+        is_gvisor = self.runtime == "gvisor"
+        rows = {**program.attempts, **({} if self.has_cgroups else program.without_cgroups),
+                **(corpus.BEHIND_GVISOR.get(name, {}) if is_gvisor else {})}
+        ends = corpus.GVISOR_ENDS.get(name, program.ends) if is_gvisor else program.ends
         told = answer.json() if answer.status == 200 else {"status": str(answer)}
         for attempt in {**rows, **told}:
             expect(attempt, rows.get(attempt, "no row"), told.get(attempt, "nothing"))
@@ -158,9 +162,9 @@ class Corpus:
             expect(path, str(status), str(self.ask(app_id, path, 20 if status else 1)))
         if program.after:
             getattr(self, program.after)(app_id)
-        if program.ends:
+        if ends:
             wait_for(lambda: self.ended(app_id), 15, f"{name} ends")
-            expect("ends", program.ends, self.ended(app_id))
+            expect("ends", ends, self.ended(app_id))
         expect("removed", "204", str(self.product.http("DELETE", f"/api/apps/{app_id}").status))
         return wrong
 
@@ -206,7 +210,7 @@ class Corpus:
 
     def test_every_program(self):
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            wrong = [line for lines in pool.map(self.run_one, PROGRAMS) for line in lines]
+            wrong = [line for lines in pool.map(self.run_one, self.programs) for line in lines]
         self.assertEqual(wrong, [], "\n".join(wrong))
         self.check_host()
 
@@ -226,8 +230,6 @@ class AsRoot(Corpus, unittest.TestCase):
         cls.product.__exit__(None, None, None)
 
 
-class GvisorAsRoot(AsRoot):
-    runtime = "gvisor"
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can become a user of no name")
@@ -239,6 +241,19 @@ class AsUser(Corpus, unittest.TestCase):
     @classmethod
     def end(cls):
         cls.product.remove()
+
+
+GVISOR_PROGRAMS = list(PROGRAMS) if os.environ.get("ISEKAI_LONG") == "1" else corpus.KERNEL
+
+
+@unittest.skipUnless(shutil.which("runsc"), "runsc is not installed (apt-get install runsc)")
+class AsRootBehindGvisor(AsRoot):
+    runtime, programs = "gvisor", GVISOR_PROGRAMS
+
+
+@unittest.skipUnless(shutil.which("runsc"), "runsc is not installed (apt-get install runsc)")
+class AsUserBehindGvisor(AsUser):
+    runtime, programs = "gvisor", GVISOR_PROGRAMS
 
 
 if __name__ == "__main__":

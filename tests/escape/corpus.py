@@ -465,3 +465,56 @@ PROGRAMS = {
         **probed_calls(),
     }),
 }
+
+
+# ---- what gVisor answers otherwise ----
+
+# A place that gVisor makes: isekai-guest covers it, and nobody may open it. What lies elsewhere is not
+# there at all.
+HIDDEN = "refused (EACCES|ENOENT)"
+
+# Rows that take the place of those above. None of it reaches the host's kernel.
+BEHIND_GVISOR = {
+    "host_files": {
+        "root": "got app,data,dev,etc,isekai,(node_modules,)?proc,run,sys,tmp,usr",
+        "run_directory": HIDDEN, "sys": HIDDEN, "cgroups": HIDDEN},
+    "other_apps": {"door": HIDDEN, "processes": HIDDEN},
+    "service_sockets": dict.fromkeys(
+        "broker system_bus systemd notify docker containerd journal".split(), HIDDEN),
+    "relay": {"door_by_name": HIDDEN},
+    # Process 1 is another user's, and covered in /proc.
+    "process_one": dict.fromkeys(
+        "kill stop terminate interrupt segfault child_ended".split(), "refused EPERM"),
+    "environment": {"arguments_of_init": HIDDEN},
+    "debugger_port": {"of_init": "refused EPERM"},
+    # Files of a kernel's state that gVisor does not have.
+    "proc_and_sys": {
+        "sys": HIDDEN, "power": HIDDEN, "uevent": HIDDEN, "release_agent": HIDDEN, "debug": HIDDEN,
+        "symbols": NOT_THERE, "keys": NOT_THERE, "log": NOT_THERE},
+    "children": {"child": "refused Unexpected end of JSON input",
+                 "without_environment": "refused Unexpected end of JSON input"},
+    "workers": {"privileges": "refused Cannot read properties of null.*"},
+    "spoofed_title": {"comm": "refused EIO"},
+    "devices": {"all": "got fd,full,null,ptmx,pts,random,shm,stderr,stdin,stdout,tty,urandom,zero",
+                "terminal": "refused EIO"},
+    # It obeys no setuid bit, and so has no nosuid to show.
+    "setuid_programs": {"files_are_inert": r"got \d+"},
+    # Priorities and scores are of its own scheduler; the host's are the cage's.
+    "priorities": {"higher": "got", "back": "got", "score": "got", "move": HIDDEN},
+    # Its clock of CPU time goes on while the host holds it back; the cgroup's does not.
+    "endless_cpu": {"percent": at_most(1000)},
+    # The kernel that is killed is gVisor's, with all that it holds.
+    "memory_hog_of_many": {"killed": "nothing", "status": "<502 .*"},
+    # Options that it does not know are taken, and nothing is done.
+    "system_calls": {
+        "mark": "got got", "transparent": "got got", "iptables": "got got",
+        "forged_signal": "got EPERM", "page_zero": "got ENOMEM",
+        **dict.fromkeys("new_address new_device new_route".split(), "got EACCES")},
+}
+GVISOR_ENDS = {"memory_hog_of_many": "oom"}
+
+# Those that a short run tries behind gVisor: what a kernel is asked for, and what kills one. Not those
+# that make many calls or processes, which take long there.
+KERNEL = ["host_files", "other_apps", "service_sockets", "process_one", "relay", "proc_and_sys",
+          "memory_of_others", "setuid_programs", "connect_out", "datagrams", "listen_outside",
+          "memory_hog", "large_files", "disk_fill", "devices", "system_calls"]

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "actors/sandbox/runtime.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
 #include "tests/sandbox/rig.h"
@@ -167,6 +168,8 @@ static void test_refusals_are_counted(void **state)
     struct ended_run ended;
 
     (void) state;
+    if (rig_is_gvisor(&rig))
+        skip();             /* which has nobody to ask: refused with EPERM, and not counted */
     assert_true(rig_start(&rig, "asker", 1, SERVER_SAYING(
         "(() => { for (let i = 0; i < 1500; i++) try { process.setuid(0); } catch (e) {}"
         "try { process.setgid(0); } catch (e) { return e.code; } })()")));
@@ -207,7 +210,8 @@ static void test_memory_hog_is_oom(void **state)
     assert_int_equal(waiting.ended.end.reason, end_reason_oom);
     assert_int_equal(waiting.ended.status, app_status_error);
     assert_string_equal(waiting.ended.text, "The app used more memory than its 128 MB.");
-    assert_in_range(waiting.ended.end.peak_memory_bytes, (128u << 20) / 10 * 9, 128u << 20);
+    assert_in_range(waiting.ended.end.peak_memory_bytes, (128u << 20) / 10 * 9,
+                    (128 + rig.sandbox.host.runtime->memory_mb) << 20);
     supervisor_forget_ended(rig.sandbox.supervisor, waiting.ended.number);
 }
 
@@ -404,14 +408,17 @@ static void test_wishes_hold(void **state)
     (void) state;
     assert_true(rig_start_files(&rig, "wishes", 1, (struct files){&file, 1}, &config));
     assert_true(rig_ask(&rig, "wishes", "/"));
-    assert_int_equal(limit_told("Max open files"), 64);
-    assert_int_equal(limit_told("Max file size"), 6 << 20);
+    if (!rig_is_gvisor(&rig)) {         /* whose kernel does not tell */
+        assert_int_equal(limit_told("Max open files"), 64);
+        assert_int_equal(limit_told("Max file size"), 6 << 20);
+    }
     assert_true(rig_ask(&rig, "wishes", "/5"));
     assert_string_equal(body(), "written");
     assert_true(rig_ask(&rig, "wishes", "/7"));
     assert_string_equal(body(), "threw EFBIG");
     if (rig_has_cgroups(&rig))
-        assert_true(are_pids_told(24));
+        assert_true(are_pids_told(24 * rig.sandbox.host.runtime->pids_each +
+                                  rig.sandbox.host.runtime->pids));
     assert_true(rig_stop(&rig, "wishes"));
 }
 

@@ -23,7 +23,7 @@
 #include "bus/clock.h"
 #include "bus/owned.h"
 
-enum { ARENA_OCTETS = 256 << 20, START_MS = 60000, POLL_MS = 5 };
+enum { ARENA_OCTETS = 256 << 20, START_MS = 60000, POLL_MS = 5, EXIT_SKIPPED = 77 };
 
 /* ---- making ---- */
 
@@ -31,6 +31,25 @@ static void make_directory(const char *path, mode_t mode)
 {
     assert_int_equal(mkdir(path, mode), 0);
     assert_int_equal(chmod(path, mode), 0);
+}
+
+static void choose_runtime(struct rig *rig)
+{
+    const char *name = getenv("ISEKAI_TEST_RUNTIME");
+    char program[PATH_MAX];
+
+    if (!name)
+        return;
+    if (strcmp(name, "gvisor") == 0 && !cage_host_program("runsc", program)) {
+        print_message("skipped: runsc is not installed (apt-get install runsc)\n");
+        exit(EXIT_SKIPPED);
+    }
+    rig->settings.sandbox_runtime = name;
+}
+
+bool rig_is_gvisor(const struct rig *rig)
+{
+    return strcmp(rig->settings.sandbox_runtime, "gvisor") == 0;
 }
 
 void rig_make(struct rig *rig)
@@ -58,8 +77,7 @@ void rig_make(struct rig *rig)
     rig->bus.isekai_user = "nobody";
     rig->settings.stop_timeout_ms = 500;
     rig->settings.sandbox_registry = "off";     /* no test of a rig asks the world */
-    if (getenv("ISEKAI_TEST_RUNTIME"))
-        rig->settings.sandbox_runtime = getenv("ISEKAI_TEST_RUNTIME");
+    choose_runtime(rig);
     rig->is_warm = getenv("ISEKAI_TEST_WARM") != NULL;
     rig->settings.sandbox_warm_cages = rig->is_warm;
     rig->arena = arena_new(ARENA_OCTETS);

@@ -28,9 +28,11 @@ struct rig {
     struct secrets *secrets;        /* of the next starts */
 };
 
-/* The directories and settings; change settings before rig_open(). No warm cages, but with
+/* The directories and settings, with the runtime that ISEKAI_TEST_RUNTIME names, else bwrap; where
+ * that is not installed the program ends as skipped. Change settings before rig_open(). No warm cages, but with
  * ISEKAI_TEST_WARM in the environment, and then every start waits for one. */
 void rig_make(struct rig *rig);
+bool rig_is_gvisor(const struct rig *rig);
 void rig_open(struct rig *rig);
 void rig_shut(struct rig *rig);         /* sandbox_close(), the directory stays */
 void rig_remove(struct rig *rig);       /* and then the directory goes */

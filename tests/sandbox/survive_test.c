@@ -221,13 +221,15 @@ static void test_works_unprivileged(void **state)
     (void) snprintf(preview, sizeof preview, "%s/preview", rig.run);
     assert_int_equal(chown(preview, 65534, 65534), 0);
     /* Its own copies of our programs: the build tree may be closed to others. */
-    char init[2 * PATH_MAX], egress[2 * PATH_MAX], proof[2 * PATH_MAX];
+    char init[2 * PATH_MAX], egress[2 * PATH_MAX], proof[2 * PATH_MAX], guest[2 * PATH_MAX];
     (void) snprintf(init, sizeof init, "%s/init", rig.path);
     (void) snprintf(egress, sizeof egress, "%s/isekai-egress", rig.path);
     (void) snprintf(proof, sizeof proof, "%s/isekai-proof", rig.path);
+    (void) snprintf(guest, sizeof guest, "%s/isekai-guest", rig.path);
     copy_program(&rig, "isekai-init", init);
     copy_program(&rig, "isekai-egress", egress);
     copy_program(&rig, "isekai-proof", proof);
+    copy_program(&rig, "isekai-guest", guest);
     pid_t pid = fork();
     if (pid == 0) {
         const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, init, NULL};

@@ -113,7 +113,7 @@ static void hog_end(const struct hog *hog)
 
 static bool take(size_t octets)
 {
-    char *at = mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *at = mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
     for (size_t i = 0; at != MAP_FAILED && i < octets; i += PAGE_OCTETS)
         ((volatile char *)at)[i] = 1;
