@@ -370,6 +370,7 @@ bool sandbox_remove(struct sandbox *self, struct text app_id, int64_t deadline_m
         forget_uid(self, name);
         supervisor_forget_app(self->supervisor, name);
         removed = workspace_discard_app(&self->workspace, name, fault);
+        snapshots_forget(self->snapshots, name);
         exports_forget(self->exports, name);        /* what is packed later finds the app gone */
         sweeper_wake(self->sweeper);
     }

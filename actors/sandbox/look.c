@@ -6,8 +6,6 @@
 #include "actors/sandbox/sandbox.h"
 #include "bus/owned.h"
 
-enum { RUNS_MAX = 1000 };
-
 static struct text preview_url(struct sandbox *self, const char *app_id, struct arena *arena)
 {
     char label[APP_LABEL_SIZE];
@@ -40,6 +38,17 @@ static bool add_exit(const struct run_view *view, struct arena *arena, struct ru
     return true;
 }
 
+static void add_snapshot(struct sandbox *self, const struct run_view *view, struct arena *arena,
+                         struct run_state *out)
+{
+    struct snapshot_view kept;
+
+    snapshots_look(self->snapshots, view->app_id, &kept);
+    out->snapshot_at = kept.kept_at;
+    if (*kept.error)
+        out->snapshot_error = arena_text(arena, text_from(kept.error));
+}
+
 bool sandbox_describe(struct sandbox *self, const struct run_view *view, struct arena *arena,
                       struct run_state *out, struct fault *fault)
 {
@@ -62,6 +71,7 @@ bool sandbox_describe(struct sandbox *self, const struct run_view *view, struct 
         out->disk_bytes = view->disk_bytes;
         out->disk_files = view->disk_files;
     }
+    add_snapshot(self, view, arena, out);
     if ((view->end.reason && !add_exit(view, arena, out)) || !add_hits(view, arena, out) ||
         arena_is_exhausted(arena))
         return fault_set(fault, FAULT_internal, "no memory to describe a run");
@@ -87,13 +97,13 @@ bool sandbox_get(struct sandbox *self, struct text app_id, struct arena *arena,
 bool sandbox_list(struct sandbox *self, struct arena *arena, struct run_list *out,
                   struct fault *fault)
 {
-    struct run_view *views = arena_take(arena, sizeof *views * RUNS_MAX);
-    struct run_state *runs = arena_take(arena, sizeof *runs * RUNS_MAX);
+    struct run_view *views = arena_take(arena, sizeof *views * SANDBOX_RUNS_MAX);
+    struct run_state *runs = arena_take(arena, sizeof *runs * SANDBOX_RUNS_MAX);
     size_t count = 0;
 
     if (!views || !runs)
         return fault_set(fault, FAULT_internal, "no memory to list runs");
-    if (!supervisor_list(self->supervisor, views, RUNS_MAX, &count, fault))
+    if (!supervisor_list(self->supervisor, views, SANDBOX_RUNS_MAX, &count, fault))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!sandbox_describe(self, &views[i], arena, &runs[i], fault))

@@ -25,6 +25,10 @@ static bool call_start(struct call *call, const struct start_request *in, struct
         return fault_set(fault, FAULT_internal, "no memory to start an app");
     if (!sandbox_reveal(call, in->app_id, in->run_id, &secrets, fault))
         return fault_while(fault, "the app's secrets");
+    if (!sandbox_recover(call_self(call), call, in->app_id, fault)) {
+        secrets_drop(&secrets);
+        return false;
+    }
     bool started = sandbox_start(call_self(call), in, secrets, call, call_deadline_ms(call),
                                  call_arena(call), out, failure, fault);
     secrets_drop(&secrets);

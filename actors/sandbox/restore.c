@@ -131,7 +131,8 @@ static void restart_begin(struct sandbox *self, struct call *call, const struct 
     restart->claim = claim_to_restart(self, restart->plan.app_id);
     if (!restart->claim || !is_wanted(self, restart->plan.app_id))
         return;
-    if (!sandbox_reveal(call, app->app_id, app->run->run_id, &restart->plan.secrets, &fault)) {
+    if (!sandbox_recover(self, call, app->app_id, &fault) ||
+        !sandbox_reveal(call, app->app_id, app->run->run_id, &restart->plan.secrets, &fault)) {
         if (!is_passing(&fault))        /* else the store is asked again, and the app is there */
             report_failure(self, &restart->plan, &fault);
     } else if ((!app->egress || sandbox_allow(self, app->app_id, app->egress, &fault)) &&
@@ -329,6 +330,8 @@ static void tell_all(struct sandbox *self, struct call *call)
                  choice_name(&app_status_choices, ended.status),
                  told ? "yes" : fault_name(fault.kind));
         forget(self, &ended);
+        if (self->options.settings->sandbox_snapshot_ms > 0)
+            snapshots_want(self->snapshots, ended.app_id);
     }
 }
 
@@ -349,4 +352,5 @@ void sandbox_tick(struct call *call, void *self_)
     sandbox_tell_proofs(self, call);
     sandbox_tell_tried(self, call);
     exports_tick(self->exports);
+    sandbox_keep_data(self, call);
 }

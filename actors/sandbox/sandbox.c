@@ -183,9 +183,10 @@ static bool begin_threads(struct sandbox *self, struct fault *fault)
         return false;
     self->claims = claims_new(abandon, self);
     self->exports = exports_new();
-    return self->claims && self->exports
-               ? open_installs(self, fault)
-               : fault_set(fault, FAULT_internal, "no memory for claims and exports");
+    if (!self->claims || !self->exports)
+        return fault_set(fault, FAULT_internal, "no memory for claims and exports");
+    self->snapshots = snapshots_new(&self->workspace, self->claims, fault);
+    return self->snapshots && open_installs(self, fault);
 }
 
 bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, struct fault *fault)
@@ -230,6 +231,7 @@ void sandbox_close(struct sandbox *self, int64_t deadline_ms)
     supervisor_free(self->supervisor, deadline_ms);
     prover_free(self->prover);
     installs_free(self->installs);
+    snapshots_free(self->snapshots, deadline_ms);
     sweeper_free(self->sweeper, deadline_ms);
     claims_free(self->claims);
     exports_free(self->exports);

@@ -1,7 +1,8 @@
 /* sandbox.h - files in, a caged, answering process out.
  *
  * Owns:     a sandbox owns its workspace, cgroups, prover, supervisor, sweeper, claims, exports and
- *           installs. sandbox_close() ends every app and leaves nothing but what is kept on disk.
+ *           installs and snapshots. sandbox_close() ends every app and leaves nothing but what is kept on
+ *           disk.
  * Borrows:  the settings, for its life.
  * Gives:    replies live in the arena given.
  * Units:    deadline_ms is clock_now_ms(), absolute.
@@ -17,8 +18,11 @@
 #include "actors/sandbox/installs.h"
 #include "actors/sandbox/modules.h"
 #include "actors/sandbox/prover.h"
+#include "actors/sandbox/snapshots.h"
 #include "actors/sandbox/supervisor.h"
 #include "bus/actor.h"
+
+enum { SANDBOX_RUNS_MAX = 1000 };       /* that are told at once */
 
 struct sandbox_options {
     const struct bus_settings *bus;
@@ -44,6 +48,7 @@ struct sandbox {
     struct claims *claims;
     struct exports *exports;
     struct installs *installs;
+    struct snapshots *snapshots;
     char level[LEVEL_SIZE], missing[LEVEL_SIZE];    /* what holds the cages; what does not, in words */
     char gateway[256];              /* the address of this host's gateway */
     char preview_scheme[8], preview_port[8];    /* "http", ":8000"; "" for the scheme's own */
@@ -51,6 +56,7 @@ struct sandbox {
     struct orphans found_at_start;  /* workspaces there were; those the store does not know go */
     uint32_t restores;              /* how often the store was asked what should run */
     int64_t restore_at_ms;
+    int64_t snapshots_at_ms;        /* when what runs is packed next */
 };
 
 bool sandbox_open(struct sandbox *out, const struct sandbox_options *options,
@@ -114,6 +120,11 @@ void sandbox_tell_proofs(struct sandbox *self, struct call *call);
 /* The secrets for one run, from the store; the caller drops them. */
 bool sandbox_reveal(struct call *call, struct text app_id, struct text run_id,
                     struct secrets **out, struct fault *fault);
+
+/* recover.c: before a start, the data that this host does not have; and giving the store what there is. */
+bool sandbox_recover(struct sandbox *self, struct call *call, struct text app_id,
+                     struct fault *fault);
+void sandbox_keep_data(struct sandbox *self, struct call *call);
 
 extern const struct actor_method sandbox_methods[];
 extern const size_t sandbox_method_count;

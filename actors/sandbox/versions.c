@@ -10,6 +10,7 @@
 #include "actors/sandbox/disk_measure.h"
 #include "actors/sandbox/locks.h"
 #include "actors/sandbox/tree.h"
+#include "actors/sandbox/unpacker.h"
 #include "actors/sandbox/workspace.h"
 #include "bus/owned.h"
 
@@ -235,5 +236,43 @@ bool workspace_export_data(struct workspace *self, int app, uint64_t octets_max,
     if (to >= 0 && tree_copy(from, to, /* owner= */ 0, &bounds, watcher, fault))
         return true;
     (void) workspace_discard(self, app, out, &ignored);
+    return false;
+}
+
+/* The app's own uid, as workspace_data() would give it. */
+static bool give_to_app(struct workspace *self, int dir, struct fault *fault)
+{
+    static const struct tree_bounds all = {.entries_max = DATA_COPY_ENTRIES_MAX};
+    uid_t uid = 0;
+
+    if (!self->owns_uids)
+        return true;
+    if (!workspace_give_uid(self, &uid, fault))
+        return false;
+    if (tree_give(dir, uid, &all, fault) && own(dir, uid, fault))
+        return true;
+    workspace_forget_uid(self, uid);
+    return false;
+}
+
+bool workspace_recover_data(struct workspace *self, int app, struct text archive,
+                            struct fault *fault)
+{
+    char fresh[WORKSPACE_NAME_SIZE];
+    struct fault ignored;
+
+    fresh_name(self, app, "new", fresh);
+    OWNED(fd) int dir = open_made(app, fresh, fault);
+    if (dir < 0)
+        return false;
+    if (unpack(dir, archive, &data_bounds, fault) && give_to_app(self, dir, fault)) {
+        if (renameat2(app, fresh, app, "data", RENAME_NOREPLACE) == 0)
+            return true;
+        if (errno != EEXIST)
+            (void) tree_fault(fault, "put the data in its place");
+        else if (workspace_discard(self, app, fresh, fault))
+            return true;
+    }
+    (void) workspace_discard(self, app, fresh, &ignored);
     return false;
 }

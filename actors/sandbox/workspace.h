@@ -101,6 +101,10 @@ bool workspace_copy_data(struct workspace *self, int app, uid_t uid, uint64_t wa
 bool workspace_export_data(struct workspace *self, int app, uint64_t octets_max,
                            const struct tree_watcher *watcher, char out[WORKSPACE_NAME_SIZE],
                            struct fault *fault);
+/* The data of an app that has none here: what a tar.gz of it holds, within the bounds of a copy. Data that is
+ * there already stays. */
+bool workspace_recover_data(struct workspace *self, int app, struct text archive,
+                            struct fault *fault);
 /* A file without a name, which goes with its last descriptor; -1 with a fault. */
 int workspace_file(struct workspace *self, struct fault *fault);
 /* Discard such a copy, and with it `lent`, the uid of the warm cage it came from; 0: none. */

@@ -93,6 +93,27 @@ bool value_open(const struct app_key *key, struct text app_id, struct text name,
             fault_set(fault, FAULT_internal, "a secret of an app does not open"));
 }
 
+bool data_seal(const struct app_key *key, struct text app_id, struct text data, unsigned char *out,
+               struct fault *fault)
+{
+    struct label label;
+
+    if (!label_make(&label, "isekai data", app_id, TEXT_OF(""), fault))
+        return false;
+    seal(key->octets, &label, (const unsigned char *)data.at, data.size, out);
+    return true;
+}
+
+bool data_open(const struct app_key *key, struct text app_id, struct text sealed,
+               unsigned char *out, struct fault *fault)
+{
+    struct label label;
+
+    return label_make(&label, "isekai data", app_id, TEXT_OF(""), fault) &&
+           (unseal(key->octets, &label, sealed, out) ||
+            fault_set(fault, FAULT_internal, "the snapshot of an app's data does not open"));
+}
+
 void keys_blind(const struct keys *self, struct text digest, unsigned char out[DIGEST_OCTETS])
 {
     unsigned char key[KEY_OCTETS];
@@ -162,8 +183,8 @@ static bool load(struct keys *self, const char *directory, const char *path, boo
     if (fd >= 0)
         return read_file(self, fd, path, fault);
     if (errno != ENOENT || !may_make)
-        return fault_set(fault, FAULT_internal, "the master key '%s': %s; apps have secrets that "
-                         "only it opens, or STORE_KEY_FILE names it", path, strerror(errno));
+        return fault_set(fault, FAULT_internal, "the master key '%s': %s; apps have secrets or "
+                         "data that only it opens, or STORE_KEY_FILE names it", path, strerror(errno));
     return make_file(self, directory, path, fault);
 }
 

@@ -1,4 +1,4 @@
-/* keys.h - what encrypts the secrets of apps: one master key, and a key of each app wrapped by it.
+/* keys.h - what encrypts the secrets and the data of apps: one master key, and a key of each app wrapped by it.
  *
  * XChaCha20-Poly1305 (libsodium, ietf) with a random nonce in front of what it seals. The associated
  * data name what is sealed: a key its app, a value its app and its name; so a row that is put in
@@ -52,6 +52,12 @@ bool value_seal(const struct app_key *key, struct text app_id, struct text name,
                 unsigned char *out, struct fault *fault);
 bool value_open(const struct app_key *key, struct text app_id, struct text name,
                 struct text sealed, unsigned char *out, struct fault *fault);
+
+/* The same for a snapshot of the app's data. */
+bool data_seal(const struct app_key *key, struct text app_id, struct text data, unsigned char *out,
+               struct fault *fault);
+bool data_open(const struct app_key *key, struct text app_id, struct text sealed,
+               unsigned char *out, struct fault *fault);
 
 /* A digest that says nothing to who has not the master key: a short value could be guessed from a
  * plain one. */

@@ -28,6 +28,8 @@ enum {
     access_probe = WRITES,
     access_secrets = READS,
     access_reveal = READS,
+    access_data_put = WRITES,
+    access_data_get = READS,
     access_egress = READS,
     access_egress_grant = WRITES,
     access_egress_revoke = WRITES,
