@@ -207,6 +207,7 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
     const struct runtime *runtime = runtime_named(settings->sandbox_runtime, fault);
     if (!runtime || !read_floor(out, fault))
         return false;
+    out->snapshots_at_ms = clock_now_ms() + (int64_t)settings->sandbox_snapshot_ms;
     read_addresses(out);
     if (!workspace_open(&out->workspace, &workspace, fault))
         return false;

@@ -16,12 +16,13 @@
 #include "bus/log.h"
 #include "bus/owned.h"
 
-enum { BUSY_AGAIN_MS = 1000 };
+enum { BUSY_AGAIN_MS = 1000, TAKE_MS_MAX = 100 };
 
 struct known_app {
     struct known_app *next;
     char app_id[APP_ID_SIZE];
     bool is_wanted;
+    int64_t since_ms;               /* when it was first wanted: the longest waiting is next */
     int64_t not_before_ms;          /* somebody changes it: later */
     bool is_kept;
     unsigned char mark[SNAPSHOT_MARK_OCTETS];
@@ -36,7 +37,7 @@ struct snapshots {
     pthread_cond_t changed;
     struct known_app *apps;
     struct snapshot ready;
-    bool is_ready, ending, ended;
+    bool is_packing, is_ready, ending, ended;
 };
 
 /* ---- what is known; with the lock held ---- */
@@ -227,9 +228,12 @@ static void do_one(struct snapshots *self, const struct known_app *chosen)
     struct snapshot snapshot = {.app_id = ""};
     struct fault fault;
 
+    self->is_packing = true;
     pthread_mutex_unlock(&self->lock);
     enum outcome outcome = pack_claimed(self, &known, &snapshot, &fault);
     pthread_mutex_lock(&self->lock);
+    self->is_packing = false;
+    pthread_cond_broadcast(&self->changed);
     app = find(self, known.app_id);         /* it may have been forgotten */
     if (app && outcome == BUSY) {
         app->is_wanted = true;
@@ -248,11 +252,13 @@ static void do_one(struct snapshots *self, const struct known_app *chosen)
 static struct known_app *next_wanted(struct snapshots *self)
 {
     int64_t now_ms = clock_now_ms();
+    struct known_app *next = NULL;
 
     for (struct known_app *app = self->apps; app && !self->is_ready; app = app->next)
-        if (app->is_wanted && now_ms >= app->not_before_ms)
-            return app;
-    return NULL;
+        if (app->is_wanted && now_ms >= app->not_before_ms &&
+            (!next || app->since_ms < next->since_ms))
+            next = app;
+    return next;
 }
 
 static bool wait_until(struct snapshots *self, int64_t deadline_ms)
@@ -341,15 +347,22 @@ void snapshots_want(struct snapshots *self, const char *app_id)
 {
     pthread_mutex_lock(&self->lock);
     struct known_app *app = need(self, app_id);
-    if (app)
+    if (app && !app->is_wanted) {
         app->is_wanted = true;
+        app->since_ms = clock_now_ms();
+    }
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
 }
 
 bool snapshots_take(struct snapshots *self, struct snapshot *out)
 {
+    int64_t until_ms = clock_now_ms() + TAKE_MS_MAX;
+
     pthread_mutex_lock(&self->lock);
+    while (!self->is_ready && (self->is_packing || next_wanted(self)) &&
+           wait_until(self, until_ms))
+        ;
     bool is_ready = self->is_ready;
     if (is_ready)
         *out = self->ready;

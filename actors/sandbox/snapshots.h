@@ -38,7 +38,7 @@ struct snapshots *snapshots_new(struct workspace *workspace, struct claims *clai
 void snapshots_free(struct snapshots *self, int64_t deadline_ms);   /* NULL is welcome */
 
 void snapshots_want(struct snapshots *self, const char *app_id);
-/* The next that is ready; it stays until it is settled. */
+/* The next that is ready, within a moment while one is packed; it stays until it is settled. */
 bool snapshots_take(struct snapshots *self, struct snapshot *out);
 /* NULL: it was kept. */
 void snapshots_settle(struct snapshots *self, const struct fault *why_not);
