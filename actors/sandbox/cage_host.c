@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "actors/sandbox/reach.h"
@@ -203,6 +205,14 @@ static bool write_files(const char *path, const char *init, struct fault *fault)
            copy_beside(programs, "proof", init, fault) && copy_beside(cage, "egress", init, fault);
 }
 
+/* Behind Landlock nobody may mount, and so no runtime could begin. */
+static unsigned find_landlock(const struct runtime *runtime)
+{
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    return version >= 2 && !runtime->command ? (unsigned)version : 0;
+}
+
 bool cage_host_find(struct cage_host *out, const struct runtime *runtime, const char *node_path,
                     const char *init, const char *directory, bool for_others, struct fault *fault)
 {
@@ -212,6 +222,7 @@ bool cage_host_find(struct cage_host *out, const struct runtime *runtime, const 
                          "install bubblewrap");
     if (!find_node(out, node_path, fault))
         return false;
+    out->landlock = find_landlock(runtime);
     find_node_lib(out);
     choose_caged_paths(out);
     if (for_others && !reach_check(out->node, fault))

@@ -27,6 +27,8 @@ struct cage_host {
     char caged_node[PATH_MAX], caged_lib[PATH_MAX];
     char files[PATH_MAX];           /* <data>/runtime/cage */
     const char *modules;            /* /node_modules of every cage; NULL: none */
+    unsigned landlock;              /* the kernel's version of it; 0: none, or 1, which would keep
+                                     * apps from moving files between directories */
 };
 
 /* node_path "" is the first node of PATH. `init` is the built isekai-init; the others lie beside it. They

@@ -201,6 +201,7 @@ static void add_program(struct cage_arguments *out, const struct cage_spec *spec
     add(out, "%" PRIu64, limits->file_mb);
     add(out, "%" PRIu64, limits->pids);
     add(out, "%" PRIu64, has_cgroup ? 0 : limits->memory_mb);
+    add(out, "%u", spec->host->landlock);
     add(out, "%zu", count_words(spec->host->runtime->command));
     add_words(out, spec->host->runtime->command);
     if (spec->program) {

@@ -120,6 +120,7 @@ static bool choose_words(const struct proving *run, const struct cage_spec *spec
                spec->limits->memory_mb + spec->host->runtime->memory_mb);
     put_number(words, PROOF_WORD_TMP_OCTETS, CAGE_TMP_OCTETS);
     put_number(words, PROOF_WORD_SHM_OCTETS, CAGE_SHM_OCTETS);
+    put_number(words, PROOF_WORD_LANDLOCK, spec->host->landlock);
     return name_environment(spec, words, fault);
 }
 

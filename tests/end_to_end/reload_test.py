@@ -251,25 +251,29 @@ class Reload(unittest.TestCase):
         wait_for(lambda: status() == "sleeping", 20, "the app falls asleep")
         late = self.listen("tired")
         self.assertEqual(late.hear()[1], {"version": 1})
+        looked = self.calls()["store.route"] + 3        # seconds: nothing remembered of it is left then
+        wait_for(lambda: self.calls()["store.route"] > looked, 20, "its state is looked at")
         self.assertEqual(status(), "sleeping")
+        self.assertEqual(len(self.product.http("GET", "/api/apps/tired/runs").json()["runs"]), 1)
+
+    def calls(self):
+        with contextlib.closing(self.product.bus()) as bus:
+            rows = bus.call("store", "isekai.stats")["methods"]
+        return {row["name"]: row["calls"] for row in rows}
 
     def test_one_poll_for_all_who_listen(self):
-        def calls():
-            with contextlib.closing(self.product.bus()) as bus:
-                rows = bus.call("store", "isekai.stats")["methods"]
-            return {row["name"]: row["calls"] for row in rows}
         self.app("popular", server())
         listeners = [self.listen("popular") for _ in range(30)]
         for listener in listeners:
             self.assertEqual(listener.hear()[1], {"version": 1})
-        before, looks = calls()["store.route"], 3
-        wait_for(lambda: calls()["store.route"] >= before + looks, 20, "the store is asked")
-        began = calls()
+        before, looks = self.calls()["store.route"], 3
+        wait_for(lambda: self.calls()["store.route"] >= before + looks, 20, "the store is asked")
+        began = self.calls()
         changed = self.product.http("PATCH", "/api/apps/popular", {"changes": {"server.js": server("next")}})
         self.assertEqual(changed.status, 200, changed)
         for listener in listeners:
             self.assertEqual(listener.hear()[1], {"version": 2})
-        asked = calls()["store.route"] - began["store.route"]
+        asked = self.calls()["store.route"] - began["store.route"]
         self.assertLess(asked, len(listeners), "each listener asks for itself")
 
     def test_listeners_are_bounded_and_those_of_one_app_leave_room(self):

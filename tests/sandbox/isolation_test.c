@@ -75,6 +75,16 @@ static const struct { const char *label, *got, *wanted; } looks[] = {
     {"/app can", "fs.writeFileSync('/app/x', 'a') || fs.readFileSync('/app/x')", "a"},
     {"/data can", "fs.writeFileSync('/data/x', 'a') || fs.readFileSync('/data/x')", "a"},
     {"/tmp can", "fs.writeFileSync('/tmp/x', 'a') || fs.readFileSync('/tmp/x')", "a"},
+    {"files move and are linked in /data, from one directory to another",
+     "fs.mkdirSync('/data/a') || fs.writeFileSync('/data/m', 'a') || "
+     "fs.renameSync('/data/m', '/data/a/m') || fs.linkSync('/data/a/m', '/data/n') || "
+     "fs.truncateSync('/data/n', 0) || fs.symlinkSync('n', '/data/s') || "
+     "fs.rmSync('/data/a', { recursive: true }) || fs.readdirSync('/data').includes('n')", "true"},
+    {"but not from /app to /data", "fs.writeFileSync('/app/m', '') || "
+     "fs.renameSync('/app/m', '/data/p')", "threw EXDEV"},
+    {"nor linked", "fs.writeFileSync('/app/k', '') || fs.linkSync('/app/k', '/data/k')",
+     "threw EXDEV"},
+    {"devices can be written", "fs.writeFileSync('/dev/null', 'x') || 'written'", "written"},
     {"a few devices", "fs.readdirSync('/dev').filter(n => !/^(null|zero|full|random|urandom|tty|fd|"
      "std|pts|ptmx|shm|core|console)/.test(n)).join()", ""},
     {"no kernel log", "fs.readFileSync('/proc/kmsg')", "threw EACCES|threw EPERM"},
@@ -87,7 +97,7 @@ static const struct { const char *label, *got, *wanted; } looks[] = {
     {"nor its memory", "fs.openSync('/proc/1/mem', 'r+')", "threw EACCES"},
     {"nor its root", "fs.readdirSync('/proc/1/root')", "threw EACCES"},
     {"nor killed", "process.kill(1, 'SIGKILL') && process.kill(1, 'SIGSTOP') && "
-     "process.kill(1, 'SIGTERM') && fs.existsSync('/proc/1')", "true"},
+     "process.kill(1, 'SIGTERM') && fs.existsSync('/proc/1')", "true|threw EPERM"},
     {"no uid but its own", "process.setuid(0)", "threw EPERM"},
     {"no capabilities",
      "fs.readFileSync('/proc/self/status', 'utf8').match(/CapEff:\\s*(\\w+)/)[1]",

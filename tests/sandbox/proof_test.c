@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "actors/sandbox/filter.h"
+#include "actors/sandbox/init/protocol.h"
 #include "bus/clock.h"
 #include "tests/sandbox/rig.h"
 
@@ -33,7 +34,7 @@ enum { WORDS_MAX = 4 };
  * made read-only. */
 static struct sabotage {
     const char *without[WORDS_MAX], *with[WORDS_MAX];
-    bool no_filter;
+    bool no_filter, no_landlock;
 } sabotage;
 static atomic_bool is_sabotaged;
 
@@ -90,6 +91,14 @@ static void rebuild(struct cage_arguments *out)
     assert_true(found && is_in);
 }
 
+/* The second layer would hide what the first one lets through. */
+static void open_fence(struct cage_arguments *out)
+{
+    for (size_t i = 0; i < out->count; i++)
+        if (strcmp(out->at[i], "/isekai/init") == 0)
+            out->at[i + INIT_ARG_LANDLOCK] = "0";
+}
+
 bool __wrap_cage_arguments(const struct cage_spec *spec, struct cage_arguments *out,
                            struct fault *fault)
 {
@@ -97,6 +106,8 @@ bool __wrap_cage_arguments(const struct cage_spec *spec, struct cage_arguments *
         return false;
     if (atomic_load(&is_sabotaged) && spec->program)
         rebuild(out);
+    if (atomic_load(&is_sabotaged) && sabotage.no_landlock)
+        open_fence(out);
     return true;
 }
 
@@ -221,7 +232,8 @@ static void assert_breaks(const char *label, const char *broke, const struct pro
         (void) snprintf(name, sizeof name, " %s ", proof_name((enum proof_row)row));
         bool is_wanted = strstr(wanted, name) != NULL;
         if (is_wanted == (finding->outcome == proof_outcome_broke) ||
-            (sabotage.no_filter && is_up_to_the_kernel(row)))
+            (sabotage.no_filter && is_up_to_the_kernel(row)) ||
+            (sabotage.no_landlock && row == PROOF_landlock))
             continue;
         print_error("%s: %s is %s: %s\n", label, proof_name((enum proof_row)row),
                     choice_name(&proof_outcome_choices, finding->outcome), finding->detail);
@@ -238,8 +250,9 @@ static void test_sabotage_is_named(void **state)
         {"the host's files in view", {.with = {"--ro-bind", "/var", "/var"}}, "host_files"},
         {"our own directories in view", {.with = {"--ro-bind", data, data}},
          "own_directories other_app"},
-        {"a root that can be written", {.without = {"--remount-ro", "/"}}, "root_write"},
-        {"the host's network", {.without = {"--unshare-net"}},
+        {"a root that can be written", {.without = {"--remount-ro", "/"}, .no_landlock = true},
+         "root_write"},
+        {"the host's network", {.without = {"--unshare-net"}, .no_landlock = true},
          "tcp udp abstract_socket network_interfaces"},
         {"the host's processes", {.with = {"--bind", "/proc", "/proc"}}, "host_processes"},
         {"a variable of ours", {.with = {"--setenv", "ISEKAI_SECRET", "x"}}, "environment"},
@@ -259,6 +272,26 @@ static void test_sabotage_is_named(void **state)
         atomic_store(&is_sabotaged, false);
         assert_breaks(rows[i].label, rows[i].broke, &proof);
     }
+}
+
+/* What the mounts let through stops at Landlock, and its absence is named. */
+static void test_landlock_is_a_layer_of_its_own(void **state)
+{
+    const struct sabotage no_landlock = {.no_landlock = true};
+    const struct sabotage open_root = {.without = {"--remount-ro", "/"}};
+    struct proof proof;
+
+    (void) state;
+    if (rig.sandbox.host.landlock == 0)
+        skip();
+    sabotage_with(&no_landlock);
+    prove(&rig.sandbox.cgroups, &proof);
+    atomic_store(&is_sabotaged, false);
+    assert_string_equal(missed(&proof), "landlock");
+    sabotage_with(&open_root);
+    prove(&rig.sandbox.cgroups, &proof);
+    atomic_store(&is_sabotaged, false);
+    assert_string_equal(missed(&proof), "");
 }
 
 /* ---- lines ---- */
@@ -353,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_all_holds_here),
         cmocka_unit_test(test_without_cgroups_limits_are_not_reached),
         cmocka_unit_test(test_sabotage_is_named),
+        cmocka_unit_test(test_landlock_is_a_layer_of_its_own),
         cmocka_unit_test(test_lines_are_taken_strictly),
         cmocka_unit_test(test_a_floor_that_is_not_reached_is_refused),
         cmocka_unit_test(test_a_later_proof_that_fails_stops_starts),

@@ -7,7 +7,7 @@
  *
  * Everything here runs before or beside hostile code of the same uid. So: this process cannot
  * be traced or looked into (not dumpable), the app is started without any of its descriptors,
- * and the seccomp filter is on the app before its first instruction. Signals from inside the
+ * and Landlock and the seccomp filter are on the app before its first instruction. Signals from inside the
  * cage do not reach process 1; the sandbox speaks over the control socket.
  * The kernel kills every other process of the cage when this one ends.
  */
@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "actors/sandbox/init/fence.h"
 #include "actors/sandbox/init/guest.h"
 #include "actors/sandbox/init/protocol.h"
 #include "actors/sandbox/init/refusals.h"
@@ -174,8 +175,6 @@ static void install_filter(const struct init *self)
 {
     const struct sock_fprog program = read_filter();
 
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        fail("no_new_privs");
     if (!refusals_install(&program, self->filter_pair[1]))
         fail("seccomp");
 }
@@ -251,6 +250,10 @@ static void become_app(const struct init *self, char **argv)
     limit_app(argv);
     die_first();
     set_signals();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        fail("no_new_privs");
+    if (!fence_close((unsigned)argument(argv, INIT_ARG_LANDLOCK)))
+        fail("landlock");
     install_filter(self);
     if (is_warm(argv) && dup2(INIT_FD_LISTENER, (int)first++) < 0)
         fail("handover");

@@ -51,6 +51,7 @@ enum init_argument {
     INIT_ARG_FILE_MB,           /* RLIMIT_FSIZE */
     INIT_ARG_PROCESSES,         /* RLIMIT_NPROC */
     INIT_ARG_DATA_MB,           /* RLIMIT_DATA; 0: none */
+    INIT_ARG_LANDLOCK,          /* the version of Landlock that the kernel has; 0: none of use */
     INIT_ARG_RUNTIME_WORDS,     /* how many of the words that follow start what the app is a guest
                                  * of, and not the app; 0: none */
     INIT_ARG_APP

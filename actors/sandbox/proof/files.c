@@ -88,6 +88,18 @@ bool probe_root_write(const struct targets *targets, char detail[DETAIL_SIZE])
     return none_opens(there, COUNT(there), O_WRONLY, detail);
 }
 
+/* The mounts of a cage allow this: only Landlock is in the way. */
+bool probe_landlock(const struct targets *targets, char detail[DETAIL_SIZE])
+{
+    int fd = open("/proc/self/comm", O_WRONLY | O_CLOEXEC);
+    bool is_refused = fd < 0 && errno == EACCES;
+
+    if (fd >= 0)
+        (void) close(fd);
+    return is_refused || target_number(targets, PROOF_WORD_LANDLOCK) == 0 ||
+           broke(detail, "opened /proc/self/comm for writing");
+}
+
 bool probe_device_files(const struct targets *targets, char detail[DETAIL_SIZE])
 {
     static const char *const devices[] = {"/dev/mem", "/dev/kmsg", "/dev/fuse", "/dev/kvm",

@@ -28,6 +28,7 @@ enum proof_word {
     PROOF_WORD_MEMORY_MB,
     PROOF_WORD_TMP_OCTETS,
     PROOF_WORD_SHM_OCTETS,
+    PROOF_WORD_LANDLOCK,        /* its version; 0: the kernel has none of use */
     PROOF_WORDS
 };
 
