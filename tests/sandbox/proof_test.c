@@ -206,7 +206,7 @@ static void test_without_cgroups_limits_are_not_reached(void **state)
     prove(&no_cgroups, &proof);
     assert_string_equal(missed(&proof), "cpu memory memory_files");
     assert_int_equal(proof.level, sandbox_level_namespaces);
-    assert_string_equal(proof.findings[PROOF_memory].detail, "took 44 MB of 33");
+    assert_string_equal(proof.findings[PROOF_memory].detail, "took 84 MB of 64");
     assert_string_equal(proof.findings[PROOF_cpu].detail, "nothing held it back");
 }
 
@@ -334,8 +334,8 @@ static void test_a_floor_that_is_not_reached_is_refused(void **state)
     assert_int_equal(rig.fault.kind, FAULT_forbidden);
     assert_string_equal(rig.fault.reason,
                         "SANDBOX_FLOOR=limits is not reached here, SANDBOX_FLOOR=namespaces is: "
-                        "no cgroups; cpu: nothing held it back, memory: took 44 MB of 33, "
-                        "memory_files: more than 33 MB in files");
+                        "no cgroups; cpu: nothing held it back, memory: took 84 MB of 64, "
+                        "memory_files: more than 64 MB in files");
 }
 
 static bool is_healthy(void *unused)
