@@ -13,7 +13,7 @@ require('./attempts.js')({
   over_library: () => fs.appendFileSync('/usr/lib/x86_64-linux-gnu/' + library, 'x'),
   over_modules: () => fs.writeFileSync('/node_modules/x.js', 'x'),
   second_init: () => {
-    const done = spawnSync('/isekai/init', ['9000', '1', '1', '1', '1', '1', '0', process.execPath]);
+    const done = spawnSync('/isekai/init', ['9000', '1', '1', '1', '1', '1', '0', '0', process.execPath]);
     if (done.error) throw done.error;
     return done.status;
   },
