@@ -1,11 +1,13 @@
 /* cage_host.h - what every cage of this host shares: the programs, and the files it may see.
  *
- * The programs are found once, at the start. isekai-init, and isekai-guest, isekai-proof and isekai-egress beside it, the static
- * server and a small /etc are written below <data>/runtime/cage, where the apps' users can read them even when our own
- * build tree lies where they cannot go.
+ * The programs are found once, at the start. isekai-init, and isekai-guest, isekai-proof and
+ * isekai-egress beside it, the static server and a small /etc are written below
+ * <data>/runtime/cage, where the apps' users can read them even when our own build tree lies where
+ * they cannot go.
  *
  * Owns:     nothing beyond the struct.
- * Fails as: not_found (bwrap, node or what the runtime needs is not installed), internal (not reachable, not written).
+ * Fails as: not_found (bwrap, node or what the runtime needs is not installed), internal (not
+ *           reachable, not written).
  */
 #ifndef ISEKAI_SANDBOX_CAGE_HOST_H
 #define ISEKAI_SANDBOX_CAGE_HOST_H

@@ -7,10 +7,10 @@
  *
  * Why runsc inside of bubblewrap, and not in its place: Debian's version takes no descriptor over its
  * wall but the three standard ones, so a listening socket or a filter cannot be handed in. With
- * --network=host the host it means is the cage, whose network has nothing but its own
- * loopback: isekai-init reaches the app's port there as in any other cage, and nothing has to be framed or relayed twice.
- * Who gets out of gVisor is still in an ordinary cage. And it works for ordinary users, whom runsc
- * alone would ask for newuidmap.
+ * --network=host the host it means is the cage, whose network has nothing but its own loopback:
+ * isekai-init reaches the app's port there as in any other cage, and nothing has to be framed or
+ * relayed twice. Who gets out of gVisor is still in a cage. And it works for ordinary users, whom
+ * runsc alone would ask for newuidmap.
  *
  * Gives:    constant rows.
  * Fails as: malformed (no such name), not_found (its program is not installed), internal.

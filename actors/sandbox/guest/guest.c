@@ -30,7 +30,7 @@
 
 #include "actors/sandbox/guest/protocol.h"
 
-enum { EXIT_GUEST_FAILED = 70, FIRST_OF_OTHERS = 3, NOBODY = 65534 };
+enum { EXIT_GUEST_FAILED = 70, NOBODY = 65534 };
 
 #define CGROUPS "/run/cgroup"
 
@@ -111,21 +111,29 @@ static void write_text(const char *path, const char *text)
     (void) close(fd);
 }
 
-/* What is of no use to the app: gVisor's cgroups and runsc's own files, gVisor's picture of devices,
- * this process, and devices of gVisor's that an ordinary cage does not have. What covers places is
- * read-only, and nobody may open it; /dev is somebody else's. */
-static void hide(void)
+/* What is of no use to the app: gVisor's cgroups and runsc's own files, gVisor's picture of devices, and
+ * this process. What covers them is read-only, and nobody may open it. */
+static void hide_places(void)
 {
     static const char *const places[] = {"/run", "/sys", "/proc/1"};
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (mount("none", places[i], "tmpfs", MS_RDONLY, "size=4096,mode=0000") < 0)
             fail(places[i]);
-    if (unlink("/dev/fuse") < 0 && errno != ENOENT)
-        fail("/dev/fuse");
-    if (rmdir("/dev/net") < 0 && (unlink("/dev/net/tun") < 0 || rmdir("/dev/net") < 0) &&
-        errno != ENOENT)
-        fail("/dev/net");
+}
+
+static void take_away(const char *path, int (*take)(const char *path))
+{
+    if (take(path) < 0 && errno != ENOENT)
+        fail(path);
+}
+
+/* Those of gVisor's that an ordinary cage does not have go, and /dev becomes somebody else's. */
+static void trim_devices(void)
+{
+    take_away("/dev/fuse", unlink);
+    take_away("/dev/net/tun", unlink);
+    take_away("/dev/net", rmdir);
     if (chown("/dev", NOBODY, NOBODY) < 0)
         fail("/dev");
 }
@@ -200,8 +208,6 @@ static void become_app(const sigset_t *none)
     (void) prctl(PR_SET_DUMPABLE, 1);
     (void) signal(SIGPIPE, SIG_DFL);
     (void) sigprocmask(SIG_SETMASK, none, NULL);
-    for (int fd = FIRST_OF_OTHERS; fd < 64; fd++)
-        (void) close(fd);
     install_filter();
     execve(told.arguments[0], told.arguments, told.environment);
     fail(told.arguments[0]);
@@ -269,7 +275,8 @@ int main(void)
     (void) sigaction(SIGCHLD, &children, NULL);
     hear_start();
     limit_processes();
-    hide();
+    hide_places();
+    trim_devices();
     pid_t app = fork();
     if (app < 0)
         fail("fork");
