@@ -14,6 +14,7 @@
 #include "actors/sandbox/disk_measure.h"
 #include "actors/sandbox/filter.h"
 #include "actors/sandbox/init/protocol.h"
+#include "actors/sandbox/runtime.h"
 #include "bus/clock.h"
 #include "bus/owned.h"
 
@@ -89,14 +90,13 @@ static bool start_cage(struct npm *self, struct fault *fault)
 static bool begin(struct npm *self, struct fault *fault)
 {
     const struct npm_order *order = self->order;
-    const struct group_limits most = {.memory_bytes = (uint64_t)NPM_MEMORY_MB << 20,
-                                      .cpu_percent = NPM_CPU_PERCENT, .pids = NPM_PIDS};
 
     self->limits = (struct limits){
         .memory_mb = NPM_MEMORY_MB, .cpu_percent = NPM_CPU_PERCENT, .pids = NPM_PIDS,
         .open_files = NPM_OPEN_FILES, .file_mb = order->install->octets_max >> 20,
         .start_timeout_ms = (uint64_t)order->install->timeout_ms,
     };
+    const struct group_limits most = runtime_group_limits(order->host->runtime, &self->limits);
     self->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);    /* nobody can reach it */
     if (self->listener < 0)
         return fault_set(fault, FAULT_internal, "socket: %s", strerror(errno));

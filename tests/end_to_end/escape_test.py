@@ -163,7 +163,7 @@ class Corpus:
         if program.after:
             getattr(self, program.after)(app_id)
         if ends:
-            wait_for(lambda: self.ended(app_id), 15, f"{name} ends")
+            wait_for(lambda: self.ended(app_id), 60 if is_gvisor else 15, f"{name} ends")
             expect("ends", ends, self.ended(app_id))
         expect("removed", "204", str(self.product.http("DELETE", f"/api/apps/{app_id}").status))
         return wrong
