@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { PIECE_OCTETS = 65536, DIRECTORY_MODE = 0755, FILE_MODE = 0644 };
@@ -18,7 +19,7 @@ struct packer {
     struct archive *archive;
     locale_t utf8;
     uint64_t octets, octets_max;
-    bool is_too_large;
+    bool is_too_large, is_given_up;
     int error;                      /* of the last write, or 0 */
     char piece[PIECE_OCTETS];
 };
@@ -32,35 +33,43 @@ static bool fail(const struct packer *self, struct fault *fault)
                          (unsigned long long)self->octets_max);
     if (self->error == ENOSPC || self->error == EDQUOT)
         return fault_set(fault, FAULT_disk_full, "no room for an archive");
+    if (self->error)
+        return fault_set(fault, FAULT_internal, "write an archive: %s", strerror(self->error));
     return fault_set(fault, FAULT_internal, "archive: %s",
                      archive_error_string(self->archive) ? archive_error_string(self->archive)
                                                          : "no memory");
 }
 
-static bool is_done(int code)
+static bool is_over(const struct packer *self)
 {
-    return code == ARCHIVE_OK || code == ARCHIVE_WARN;
+    return self->is_too_large || self->error || self->is_given_up;
+}
+
+static bool is_done(const struct packer *self, int code)
+{
+    return (code == ARCHIVE_OK || code == ARCHIVE_WARN) && !is_over(self);
 }
 
 /* ---- the file ---- */
 
+/* What failed takes the rest and drops it: an archive that is told of an error is never closed, and then
+ * libarchive keeps what its compressor holds. */
 static la_ssize_t write_out(struct archive *archive, void *self_, const void *octets, size_t size)
 {
     struct packer *self = self_;
-    ssize_t written;
+    ssize_t written = 0;
 
-    if (size > self->octets_max - self->octets) {
+    (void) archive;
+    if (!is_over(self) && size > self->octets_max - self->octets)
         self->is_too_large = true;
-        archive_set_error(archive, EFBIG, "too large");
-        return -1;
-    }
+    if (is_over(self))
+        return (la_ssize_t)size;
     do
         written = write(self->file, octets, size);
     while (written < 0 && errno == EINTR);
     if (written < 0) {
         self->error = errno;
-        archive_set_error(archive, errno, "write");
-        return -1;
+        return (la_ssize_t)size;
     }
     self->octets += (uint64_t)written;
     return written;
@@ -72,11 +81,11 @@ static bool open_archive(struct packer *self, enum packer_format format)
     int chosen = format == PACKER_ZIP ? archive_write_set_format_zip(archive)
                                       : archive_write_set_format_pax_restricted(archive);
 
-    if (!is_done(chosen) ||
-        (format == PACKER_TAR_GZ && !is_done(archive_write_add_filter_gzip(archive))))
+    if (!is_done(self, chosen) ||
+        (format == PACKER_TAR_GZ && !is_done(self, archive_write_add_filter_gzip(archive))))
         return false;
     return archive_write_set_bytes_in_last_block(archive, 1) == ARCHIVE_OK &&
-           is_done(archive_write_open(archive, self, NULL, write_out, NULL));
+           is_done(self, archive_write_open(archive, self, NULL, write_out, NULL));
 }
 
 struct packer *packer_new(int file, enum packer_format format, uint64_t octets_max,
@@ -106,10 +115,9 @@ void packer_free(struct packer *self)
 {
     if (!self)
         return;
-    if (self->archive) {
-        (void) archive_write_fail(self->archive);       /* nothing more is written */
+    self->is_given_up = true;                   /* nothing more is written */
+    if (self->archive)
         (void) archive_write_free(self->archive);
-    }
     if (self->utf8)
         freelocale(self->utf8);
     free(self);
@@ -133,14 +141,14 @@ static bool begin_entry(struct packer *self, const struct head *head, struct fau
     int code = archive_write_header(self->archive, entry);
     (void) uselocale(before);
     archive_entry_free(entry);
-    return is_done(code) || fail(self, fault);
+    return is_done(self, code) || fail(self, fault);
 }
 
 static bool put(struct packer *self, const char *octets, size_t size, struct fault *fault)
 {
     while (size > 0) {
         la_ssize_t written = archive_write_data(self->archive, octets, size);
-        if (written <= 0)
+        if (written <= 0 || is_over(self))
             return fail(self, fault);
         octets += written;
         size -= (size_t)written;
@@ -193,7 +201,7 @@ bool packer_add_file(struct packer *self, const char *path, int fd, const struct
 
 bool packer_end(struct packer *self, uint64_t *octets, struct fault *fault)
 {
-    if (!is_done(archive_write_close(self->archive)))
+    if (!is_done(self, archive_write_close(self->archive)))
         return fail(self, fault);
     *octets = self->octets;
     return true;
