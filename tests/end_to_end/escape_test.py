@@ -252,6 +252,7 @@ class AsRootBehindGvisor(AsRoot):
 
 
 @unittest.skipUnless(shutil.which("runsc"), "runsc is not installed (apt-get install runsc)")
+@unittest.skipUnless(os.environ.get("ISEKAI_LONG") == "1", "the long run has it: behind gVisor it takes its time")
 class AsUserBehindGvisor(AsUser):
     runtime, programs = "gvisor", GVISOR_PROGRAMS
 
