@@ -62,7 +62,7 @@ static json_t *mounts(void)
                      mount_of("tmpfs", "/dev", "nosuid", 0),
                      mount_of("tmpfs", "/dev/shm", "nosuid", CAGE_SHM_OCTETS),
                      mount_of("tmpfs", "/tmp", "nosuid", CAGE_TMP_OCTETS),
-                     mount_of("bind", "/app", "rw", 0), mount_of("bind", "/data", "rw", 0));
+                     mount_of("bind", "/app", "rbind", 0), mount_of("bind", "/data", "rbind", 0));
 }
 
 static json_t *bundle(void)
