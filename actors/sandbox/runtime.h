@@ -35,6 +35,7 @@ struct runtime {
     uint64_t memory_mb, pids;               /* that it takes for itself, beside the app's */
     uint64_t pids_each;                     /* of the host, for each process of the app at most */
     uint64_t open_files;                    /* of its processes, for all of the app's together */
+    bool needs_cgroups;                     /* nothing else would limit an app's memory */
     bool has_warm_cages;
     const char *(*what_to_do)(void);        /* when no cage can be built: advice to the operator */
 };

@@ -121,5 +121,6 @@ const struct runtime runtime_gvisor = {
     .pids = 64,
     .pids_each = 16,
     .open_files = 65536,
+    .needs_cgroups = true,          /* this gVisor obeys no RLIMIT_DATA */
     .what_to_do = what_to_do,
 };

@@ -108,6 +108,15 @@ static bool open_modules(struct sandbox *self, struct fault *fault)
     return modules_open(&self->modules, self->options.modules, self->workspace.path, fault);
 }
 
+static bool can_limit(const struct sandbox *self, struct fault *fault)
+{
+    if (self->cgroups.kind != CGROUP_NONE || !self->host.runtime->needs_cgroups)
+        return true;
+    return fault_set(fault, FAULT_forbidden, "SANDBOX_RUNTIME=%s limits memory by cgroups alone: %s; "
+                     "delegate one, or set SANDBOX_RUNTIME=bwrap", self->host.runtime->name,
+                     self->cgroups.why_not);
+}
+
 /* As an app would: one that is not root has its own uid there. */
 static bool prove(struct sandbox *self, struct fault *fault)
 {
@@ -214,7 +223,8 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
     if (cage_host_find(&out->host, runtime, settings->sandbox_node_path, options->init,
                        out->workspace.path, out->workspace.owns_uids, fault) &&
         egress_host_open(&out->egress, out->workspace.path, settings, fault) &&
-        clear_the_past(out, fault) && open_modules(out, fault) && prove(out, fault)) {
+        clear_the_past(out, fault) && can_limit(out, fault) && open_modules(out, fault) &&
+        prove(out, fault)) {
         write_level(out);
         if (begin_threads(out, fault)) {
             read_notes(out);

@@ -13,7 +13,7 @@ import time
 import unittest
 
 from product import ROLES, TOP, Product, free_port, wait_for
-from unprivileged_test import Ordinary
+from unprivileged_test import Groups, Ordinary
 
 sys.path.insert(0, str(TOP / "tests" / "escape"))
 import corpus  # noqa: E402
@@ -254,7 +254,21 @@ class AsRootBehindGvisor(AsRoot):
 @unittest.skipUnless(shutil.which("runsc"), "runsc is not installed (apt-get install runsc)")
 @unittest.skipUnless(os.environ.get("ISEKAI_LONG") == "1", "the long run has it: behind gVisor it takes its time")
 class AsUserBehindGvisor(AsUser):
+    """With cgroups of the user's own, without which there is no memory limit behind gVisor."""
+
     runtime, programs = "gvisor", GVISOR_PROGRAMS
+
+    @classmethod
+    def setUpClass(cls):
+        product = Ordinary()
+        try:
+            groups = Groups(product.uid)
+        except OSError as error:
+            product.remove()
+            raise unittest.SkipTest(f"this host's cgroups cannot be given to a user: {error}") from error
+        cls.addClassCleanup(groups.remove)
+        product.before = groups.enter()
+        cls.begin(product)
 
 
 if __name__ == "__main__":

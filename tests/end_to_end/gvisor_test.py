@@ -9,7 +9,10 @@ import socket
 import unittest
 
 import egress_test
+import install_test
 from product import Product, wait_for
+from registry import Registry
+from unprivileged_test import Ordinary
 
 APP = "walled"
 TOKEN = "a-value-that-is-nowhere-in-sight"
@@ -158,6 +161,35 @@ class Egress(egress_test.Egress):
 
     def make_product(self):
         return Product(settings={**egress_test.SETTINGS, "sandbox_runtime": "gvisor"})
+
+
+@unittest.skipUnless(shutil.which("runsc"), "runsc is not installed (apt-get install runsc)")
+@unittest.skipUnless(os.geteuid() == 0, "only root can become a user of no name")
+class WithoutCgroups(unittest.TestCase):
+    def test_what_nothing_would_limit_is_refused_in_words(self):
+        product = Ordinary()
+        self.addCleanup(product.remove)
+        product.settings["sandbox_runtime"] = "gvisor"
+        code, _, words = product.refusal()
+        self.assertNotEqual(code, 0)
+        self.assertRegex(words, "SANDBOX_RUNTIME=gvisor limits memory by cgroups alone: .*; delegate one, or set "
+                                "SANDBOX_RUNTIME=bwrap")
+
+
+@unittest.skipUnless(shutil.which("runsc"), "runsc is not installed (apt-get install runsc)")
+class Installed(install_test.Installs):
+    """npm runs behind the wall too, and what it installed is mounted below /app there."""
+
+    def test_an_installed_module_is_found(self):
+        registry = Registry()
+        self.addCleanup(registry.close)
+        registry.add("inner")
+        registry.add("outer", package={"dependencies": {"inner": "^1.0.0"}})
+        self.begin(registry.settings(sandbox_runtime="gvisor"))
+        url = self.up("one", {"outer": "1"})
+        self.assertEqual(self.ask(url, "require('outer')"), "outer")
+        self.assertEqual(self.ask(url, "fs.writeFileSync('/app/node_modules/outer/index.js', '')"),
+                         "threw EACCES")
 
 
 if __name__ == "__main__":

@@ -202,8 +202,6 @@ static void become_app(const sigset_t *none)
     limit(RLIMIT_CORE, 0, "RLIMIT_CORE");
     limit(RLIMIT_NOFILE, told.start.open_files, "RLIMIT_NOFILE");
     limit(RLIMIT_FSIZE, told.start.file_mb << 20, "RLIMIT_FSIZE");
-    if (told.start.data_mb)
-        limit(RLIMIT_DATA, told.start.data_mb << 20, "RLIMIT_DATA");
     become_user();
     (void) prctl(PR_SET_DUMPABLE, 1);
     (void) signal(SIGPIPE, SIG_DFL);

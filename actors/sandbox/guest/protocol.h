@@ -25,7 +25,7 @@ struct guest_start {
     uint32_t filter_octets;         /* the seccomp program of the app, which comes first */
     uint32_t environment, arguments;        /* how many texts, each with its NUL */
     uint32_t texts_octets;
-    uint64_t open_files, file_mb, processes, data_mb;
+    uint64_t open_files, file_mb, processes;
 };
 
 struct guest_end { int32_t status; };       /* of wait(2) */

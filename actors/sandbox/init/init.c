@@ -223,7 +223,6 @@ static void become_runtime(const struct init *self, char **argv)
         .open_files = argument(argv, INIT_ARG_OPEN_FILES),
         .file_mb = argument(argv, INIT_ARG_FILE_MB),
         .processes = argument(argv, INIT_ARG_PROCESSES),
-        .data_mb = argument(argv, INIT_ARG_DATA_MB),
     };
 
     for (unsigned long i = 0; i < count && i < RUNTIME_WORDS_MAX; i++)
