@@ -105,6 +105,7 @@ static void a_lane_is_the_methods_own(void **state)
 static void a_host_is_asked_by_name(void **state)
 {
     struct set *set = *state;
+    struct test_actor *sandbox = calloc(1, sizeof *sandbox);
     struct infer_request request = {.action = test_action(set->arena, "echo")};
     struct infer_reply reply;
     struct ping_reply pong;
@@ -112,11 +113,17 @@ static void a_host_is_asked_by_name(void **state)
     char service[SERVICE_OF_NODE_SIZE];
     const char *node = set->bus.settings.isekai_node;
 
-    service_of_node("store", node, LANE_WORK, service);
+    assert_non_null(sandbox);
+    test_actor_begin(sandbox, "sandbox", &set->bus.settings, 1);
+    test_actor_await_started(sandbox);
+    service_of_node("sandbox", node, LANE_WORK, service);
     assert_true(ask(set, &method_planner_infer, service, &request, &reply));
-    service_of_node("store", node, LANE_QUICK, service);
+    service_of_node("sandbox", node, LANE_QUICK, service);
     assert_true(ask(set, &method_isekai_ping, service, &nothing, &pong));
     assert_true(text_is(pong.node, node));
+    test_actor_drain(sandbox);
+    test_actor_join(sandbox);
+    free(sandbox);
     const struct actor nameless = {.name = "store", .is_of_node = true,
                                    .methods = set->store.actor.methods, .method_count = 1};
     static const char *const refused[] = {"", "long", "work", "quick", "a.b", "a b"};

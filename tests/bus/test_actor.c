@@ -186,7 +186,7 @@ void test_actor_begin(struct test_actor *self, const char *name, const struct bu
     memset(self, 0, sizeof *self);
     self->bus = *bus;
     self->actor = (struct actor){
-        .name = name, .is_of_node = true, .methods = rows, .method_count = sizeof rows / sizeof *rows, .self = self,
+        .name = name, .is_of_node = strcmp(name, "sandbox") == 0, .methods = rows, .method_count = sizeof rows / sizeof *rows, .self = self,
         .threads = {2, work_threads, 1}, .started = started, .stopping = stopping,
         .tick = tick, .tick_ms = 20,
     };

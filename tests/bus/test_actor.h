@@ -29,7 +29,7 @@ struct test_actor {
     char instance[100];         /* the name on the bus; read after started */
 };
 
-/* Begin actor_run() on a thread of its own; returns at once. */
+/* Begin actor_run() on a thread of its own; returns at once. One named sandbox is its host's own. */
 void test_actor_begin(struct test_actor *self, const char *name, const struct bus_settings *bus,
                       uint32_t work_threads);
 void test_actor_await_started(struct test_actor *self);
