@@ -1,7 +1,8 @@
 /* secrets.h - the secrets of one start, and how they stay out of everything but the app.
  *
- * They come from the store, go to the app through a pipe that isekai-init reads (protocol.h), and are
- * looked for in what the app writes (app_log.h). They are in no argument vector, in the environment of
+ * They come from the store, go to the app through a pipe that isekai-init's child reads (init/become.h),
+ * or to the node of a warm cage with its entry (warm.c), and are looked for in what the app writes
+ * (app_log.h). They are in no argument vector, in the environment of
  * no process but the app's, and in no file.
  *
  * Owns:     counted, because a run, its trial and the log share one set: whoever keeps one has taken

@@ -6,43 +6,35 @@
  * which app it is, and the relay for the app's socket; all else is as in any other.
  *
  * Everything here runs before or beside hostile code of the same uid. So: this process cannot
- * be traced or looked into (not dumpable), the app is started without any of its descriptors,
- * and Landlock and the seccomp filter are on the app before its first instruction. Signals from inside the
- * cage do not reach process 1; the sandbox speaks over the control socket.
+ * be traced or looked into (not dumpable), the app is started without any of its descriptors, and
+ * Landlock and the seccomp filter are on it before its first instruction (become.c). Signals from
+ * inside the cage do not reach process 1; the sandbox speaks over the control socket.
  * The kernel kills every other process of the cage when this one ends.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "actors/sandbox/init/fence.h"
+#include "actors/sandbox/init/become.h"
 #include "actors/sandbox/init/guest.h"
 #include "actors/sandbox/init/protocol.h"
 #include "actors/sandbox/init/refusals.h"
 #include "actors/sandbox/init/relay.h"
 
 enum {
-    FILTER_INSTRUCTIONS_MAX = 4096,     /* BPF_MAXINSNS */
     EVENTS_AT_ONCE = 64,
     ACTIVITY_REPORT_MS = 1000,
     REFUSALS_REPORT_MS = 1000,
     LINGER_MS = 250,                    /* for answers still on their way when the app has ended */
-    ENVIRONMENT_MAX = 64,
-    RUNTIME_WORDS_MAX = 16,
-    EXIT_INIT_FAILED = 70,
 };
 
 struct init {
@@ -70,20 +62,6 @@ static int64_t now_ms(void)
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* The app's log is the only place where a failure here can be told. */
-static void fail(const char *step)
-{
-    char line[200] = "isekai-init: ";
-    const char *why = strerror(errno);
-
-    strncat(line, step, 80);
-    strncat(line, ": ", 3);
-    strncat(line, why, 80);
-    strncat(line, "\n", 2);
-    (void) !write(STDERR_FILENO, line, strlen(line));
-    _exit(EXIT_INIT_FAILED);
-}
-
 static void report_counted(uint32_t kind, int32_t value, uint32_t count)
 {
     struct init_report message = {kind, value, count};
@@ -106,173 +84,22 @@ static void watch(struct init *self, int fd, void *data)
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = data};
 
     if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
-        fail("epoll_ctl");
+        init_fail("epoll_ctl");
 }
 
 /* ---- the app ---- */
 
-static unsigned long argument(char **argv, enum init_argument which)
-{
-    return strtoul(argv[which], NULL, 10);
-}
-
-static bool is_warm(char **argv)
-{
-    return argument(argv, INIT_ARG_PORT) == 0;
-}
-
-static char **app_words(char **argv)
-{
-    return argv + INIT_ARG_APP + argument(argv, INIT_ARG_RUNTIME_WORDS);
-}
-
-static void limit(int resource, unsigned long value, const char *step)
-{
-    struct rlimit both = {value, value};
-
-    if (setrlimit((__rlimit_resource_t)resource, &both) < 0)
-        fail(step);
-}
-
-static void limit_app(char **argv)
-{
-    unsigned long data_mb = argument(argv, INIT_ARG_DATA_MB);
-
-    limit(RLIMIT_CORE, 0, "RLIMIT_CORE");
-    limit(RLIMIT_NOFILE, argument(argv, INIT_ARG_OPEN_FILES), "RLIMIT_NOFILE");
-    limit(RLIMIT_FSIZE, argument(argv, INIT_ARG_FILE_MB) << 20, "RLIMIT_FSIZE");
-    limit(RLIMIT_NPROC, argument(argv, INIT_ARG_PROCESSES), "RLIMIT_NPROC");
-    limit(RLIMIT_MEMLOCK, 64 << 10, "RLIMIT_MEMLOCK");
-    limit(RLIMIT_MSGQUEUE, 0, "RLIMIT_MSGQUEUE");
-    if (data_mb)
-        limit(RLIMIT_DATA, data_mb << 20, "RLIMIT_DATA");
-}
-
-/* When memory runs out the kernel takes the app, not process 1, which still has to report. */
-static void die_first(void)
-{
-    int fd;
-
-    (void) prctl(PR_SET_DUMPABLE, 1);       /* /proc/self belongs to us only then */
-    fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, "500", 3) != 3)
-        fail("oom_score_adj");
-    (void) close(fd);
-}
-
-static struct sock_fprog read_filter(void)
-{
-    static struct sock_filter instructions[FILTER_INSTRUCTIONS_MAX];
-    ssize_t size = pread(INIT_FD_FILTER, instructions, sizeof instructions, 0);
-
-    if (size <= 0 || size % (ssize_t)sizeof *instructions != 0)
-        fail("read the seccomp filter");
-    return (struct sock_fprog){.filter = instructions,
-                               .len = (unsigned short)((size_t)size / sizeof *instructions)};
-}
-
-static void install_filter(const struct init *self)
-{
-    const struct sock_fprog program = read_filter();
-
-    if (!refusals_install(&program, self->filter_pair[1]))
-        fail("seccomp");
-}
-
-/* Process 1 never has the secrets: the child alone reads them, and its memory goes with execve(). */
-static char **environment_with_secrets(void)
-{
-    static char secrets[INIT_SECRETS_OCTETS + 1];
-    static char *environment[ENVIRONMENT_MAX + INIT_SECRETS_MAX + 1];
-    size_t count = 0, size = 0;
-    ssize_t more = 0;
-
-    for (; environ[count] && count < ENVIRONMENT_MAX; count++)
-        environment[count] = environ[count];
-    while (size < INIT_SECRETS_OCTETS &&
-           ((more = read(INIT_FD_SECRETS, secrets + size, INIT_SECRETS_OCTETS - size)) > 0 ||
-            (more < 0 && errno == EINTR)))
-        size += more > 0 ? (size_t)more : 0;
-    if (more < 0)
-        fail("read the secrets");
-    for (size_t at = 0, found = 0; at < size && found < INIT_SECRETS_MAX; found++) {
-        environment[count++] = secrets + at;
-        at += strlen(secrets + at) + 1;
-    }
-    return environment;
-}
-
-static void set_signals(void)
-{
-    sigset_t none;
-
-    (void) signal(SIGPIPE, SIG_DFL);
-    (void) sigemptyset(&none);
-    (void) sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* In the child: from here to runsc, which has none of it but the socket. */
-static void become_runtime(const struct init *self, char **argv)
-{
-    static char *words[RUNTIME_WORDS_MAX + 1];
-    static char *const nothing[] = {NULL};
-    const struct sock_fprog filter = read_filter();
-    unsigned long count = argument(argv, INIT_ARG_RUNTIME_WORDS);
-    struct guest_start start = {
-        .filter_octets = filter.len * (uint32_t)sizeof *filter.filter,
-        .open_files = argument(argv, INIT_ARG_OPEN_FILES),
-        .file_mb = argument(argv, INIT_ARG_FILE_MB),
-        .processes = argument(argv, INIT_ARG_PROCESSES),
-    };
-
-    for (unsigned long i = 0; i < count && i < RUNTIME_WORDS_MAX; i++)
-        words[i] = argv[INIT_ARG_APP + i];
-    if (!guest_tell(&self->guest, &start, filter.filter, environment_with_secrets(),
-                    app_words(argv)))
-        fail("tell the guest");
-    (void) setsid();
-    die_first();
-    set_signals();
-    if (syscall(SYS_close_range, INIT_FD_CONTROL, ~0U, 0) < 0)
-        fail("close_range");
-    execve(words[0], words, nothing);
-    fail(words[0]);
-}
-
-/* In the child: from here to the app. Process 1's descriptors are closed on exec, and here too. */
-static void become_app(const struct init *self, char **argv)
-{
-    char **environment = environment_with_secrets();
-    unsigned first = INIT_FD_HANDOVER;
-
-    (void) setsid();
-    limit_app(argv);
-    die_first();
-    set_signals();
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        fail("no_new_privs");
-    if (!fence_close((unsigned)argument(argv, INIT_ARG_LANDLOCK)))
-        fail("landlock");
-    install_filter(self);
-    if (is_warm(argv) && dup2(INIT_FD_LISTENER, (int)first++) < 0)
-        fail("handover");
-    if (syscall(SYS_close_range, first, ~0U, 0) < 0)
-        fail("close_range");
-    execve(argv[INIT_ARG_APP], argv + INIT_ARG_APP, environment);
-    fail(argv[INIT_ARG_APP]);
-}
-
 static void start_runtime(struct init *self, char **argv)
 {
     if (!guest_open(&self->guest))
-        fail("socketpair");
+        init_fail("socketpair");
     self->has_guest = true;
     report(INIT_BEGAN, 0);
     self->app = fork();
     if (self->app < 0)
-        fail("fork");
+        init_fail("fork");
     if (self->app == 0)
-        become_runtime(self, argv);
+        become_runtime(&self->guest, argv);
     (void) close(INIT_FD_SECRETS);
     guest_forked(&self->guest);
     watch(self, self->guest.ends[0], &self->guest);
@@ -281,17 +108,17 @@ static void start_runtime(struct init *self, char **argv)
 static void start_app(struct init *self, char **argv)
 {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, self->filter_pair) < 0)
-        fail("socketpair");
+        init_fail("socketpair");
     report(INIT_BEGAN, 0);
     self->app = fork();
     if (self->app < 0)
-        fail("fork");
+        init_fail("fork");
     if (self->app == 0)
-        become_app(self, argv);
+        become_app(self->filter_pair[1], argv);
     (void) close(INIT_FD_SECRETS);
     (void) close(self->filter_pair[1]);
     watch(self, self->filter_pair[0], self->filter_pair);
-    if (is_warm(argv))
+    if (init_is_warm(argv))
         (void) close(INIT_FD_LISTENER);     /* node's end has one holder: node */
 }
 
@@ -466,10 +293,10 @@ static void prepare(struct init *self, char **argv)
 
     (void) prctl(PR_SET_DUMPABLE, 0);
     if (prctl(PR_GET_DUMPABLE) != 0)
-        fail("stay unseen");
+        init_fail("stay unseen");
     for (int fd = INIT_FD_CONTROL; fd < INIT_FD_COUNT; fd++)
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-            fail("a descriptor is missing");
+            init_fail("a descriptor is missing");
     (void) signal(SIGPIPE, SIG_IGN);
     (void) sigemptyset(&watched);
     (void) sigaddset(&watched, SIGCHLD);
@@ -479,12 +306,12 @@ static void prepare(struct init *self, char **argv)
     self->signals = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
     self->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (self->signals < 0 || self->epoll < 0)
-        fail("signalfd, epoll");
-    self->relay = relay_new(self->epoll, (int64_t)argument(argv, INIT_ARG_HOLD_MS));
+        init_fail("signalfd, epoll");
+    self->relay = relay_new(self->epoll, (int64_t)init_argument(argv, INIT_ARG_HOLD_MS));
     if (!self->relay)
-        fail("memory");
-    if (!is_warm(argv))
-        relay_serve(self->relay, INIT_FD_LISTENER, (uint16_t)argument(argv, INIT_ARG_PORT));
+        init_fail("memory");
+    if (!init_is_warm(argv))
+        relay_serve(self->relay, INIT_FD_LISTENER, (uint16_t)init_argument(argv, INIT_ARG_PORT));
 }
 
 int main(int argc, char **argv)
@@ -493,13 +320,13 @@ int main(int argc, char **argv)
 
     if (argc <= INIT_ARG_APP || getpid() != 1) {
         errno = EINVAL;
-        fail("this program is process 1 of a cage");
+        init_fail("this program is process 1 of a cage");
     }
     prepare(&self, argv);
     watch(&self, self.signals, &self.signals);
     watch(&self, INIT_FD_CONTROL, &self.control);
     watch(&self, INIT_FD_LIFELINE, &self.lifeline);
-    if (argument(argv, INIT_ARG_RUNTIME_WORDS) > 0)
+    if (init_argument(argv, INIT_ARG_RUNTIME_WORDS) > 0)
         start_runtime(&self, argv);
     else
         start_app(&self, argv);
