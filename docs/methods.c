@@ -51,8 +51,9 @@ static void print_text_type(FILE *out, const struct field *field)
         [ANY] = "text", [TRIMMED] = "text, trimmed,", [LINE] = "one line",
         [APP_ID] = "letters, digits, - and _,", [FILE_PATH] = "file path",
         [SECRET_NAME] = "[A-Z][A-Z0-9_]*", [SECRET_VALUE] = "text without NUL",
-        [HOST] = "host, or *. and a domain,",
+        [HOST] = "host, or *. and a domain,", [ARCHIVE_FORMAT] = "tar.gz or zip,",
     };
+    _Static_assert(sizeof forms / sizeof *forms == TEXT_FORMS, "a form without its words");
 
     fprintf(out, "%s of ", forms[field->form]);
     print_range(out, field, "characters");

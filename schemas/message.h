@@ -68,7 +68,8 @@ enum field_kind {
 enum field_need { OPTIONAL, REQUIRED };
 
 /* How a TEXT is looked at. TRIMMED ones lose white space at both ends before they are counted. */
-enum text_form { ANY, TRIMMED, LINE, APP_ID, FILE_PATH, SECRET_NAME, SECRET_VALUE, HOST, ARCHIVE_FORMAT };
+enum text_form { ANY, TRIMMED, LINE, APP_ID, FILE_PATH, SECRET_NAME, SECRET_VALUE, HOST, ARCHIVE_FORMAT,
+                 TEXT_FORMS };
 /* What a FREE value may be. */
 enum free_shape { VALUE, OBJECT, ARRAY };
 /* Whether a file may be null (remove it). */

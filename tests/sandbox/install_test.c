@@ -187,6 +187,7 @@ static void test_locks_of_versions(void **state)
     assert_false(locks_has(app, 1, a));
     assert_true(locks_put(app, 12, a, TEXT_OF("{}"), &fault));
     OWNED(fd) int strange = openat(app, "locks/1-zz.json", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(strange >= 0);
     locks_each(app, count_key, seen);
     assert_int_equal(strlen(seen), 2);
     assert_int_equal(mkdirat(app, "versions", 0700), 0);
