@@ -161,7 +161,12 @@ static bool advance(struct change *self, enum operation_step step, struct advanc
 
 bool change_store(struct change *self, const struct version_content *content, struct fault *fault)
 {
+    struct fault ignored;
+
     call_progress(self->call, "storing", NULL);
+    /* What runs nowhere yet is given its host in the same step; without one it is kept all the same. */
+    if (!self->node.at && !place_choose(self->call, &self->node, &ignored))
+        self->node = (struct text){0};
     return advance(self, operation_step_stored, (struct advance_request){.new_version = content},
                    fault);
 }

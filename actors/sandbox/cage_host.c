@@ -163,6 +163,14 @@ static const struct { const char *name, *text; } etc_files[] = {
     {"resolv.conf", ""},
 };
 
+/* Without it ICU looks for the host's zone among all there are, at the first date that is written.
+ * The zone's name is in the link; the file need not be there. */
+static bool link_time_zone(int etc, struct fault *fault)
+{
+    return symlinkat("/usr/share/zoneinfo/Etc/UTC", etc, "localtime") == 0 || errno == EEXIST ||
+           tree_fault(fault, "link 'localtime'");
+}
+
 bool cage_host_put(const struct cage_host *self, const char *directory, const char *name,
                    const char *text, struct fault *fault)
 {
@@ -194,7 +202,8 @@ static bool write_files(const char *path, const char *init, struct fault *fault)
     for (size_t i = 0; i < sizeof etc_files / sizeof *etc_files; i++)
         if (!put(etc, etc_files[i].name, etc_files[i].text, strlen(etc_files[i].text), fault))
             return false;
-    return put(programs, "static.js", static_js_begin, (size_t)(static_js_end - static_js_begin),
+    return link_time_zone(etc, fault) &&
+           put(programs, "static.js", static_js_begin, (size_t)(static_js_end - static_js_begin),
                fault) &&
            put(programs, "egress.js", egress_js_begin, (size_t)(egress_js_end - egress_js_begin),
                fault) &&

@@ -54,7 +54,7 @@ static const struct { const char *label, *got, *wanted; } looks[] = {
     {"shadow", "fs.readFileSync('/etc/shadow')", "threw ENOENT"},
     {"passwd is ours", "fs.readFileSync('/etc/passwd', 'utf8').split(':')[0]", "app"},
     {"only these of /etc", "fs.readdirSync('/etc').sort().join()",
-     "group,hosts,nsswitch.conf,passwd,resolv.conf"},
+     "group,hosts,localtime,nsswitch.conf,passwd,resolv.conf"},
     {"only these directories",
      "fs.readdirSync('/').filter(n => !n.startsWith('lib')).sort().join()",
      "app,data,dev,etc,isekai,proc,tmp,usr"},
@@ -110,6 +110,8 @@ static const struct { const char *label, *got, *wanted; } looks[] = {
     {"a filter", "fs.readFileSync('/proc/self/status', 'utf8').match(/Seccomp:\\s*(\\d)/)[1]", "2"},
     {"setuid files are inert", "fs.readFileSync('/proc/self/mounts', 'utf8').split('\\n').filter("
      "l => l && !/nosuid/.test(l)).join()", ""},
+    {"no time zone of the host's", "fs.readlinkSync('/etc/localtime') + ' ' + "
+     "Intl.DateTimeFormat().resolvedOptions().timeZone", "/usr/share/zoneinfo/Etc/UTC UTC"},
     {"only lo", "Object.keys(os.networkInterfaces()).join()", "lo"},
     {"no descriptor of others", "fs.readdirSync('/proc/self/fd').map(n => { try { return "
      "fs.readlinkSync('/proc/self/fd/' + n); } catch (e) { return ''; } }).filter(l => "
