@@ -1,7 +1,7 @@
 /* gateway.h - what all requests of this process share.
  *
  * Owns:     main makes and frees every part; requests only borrow them.
- * Constant after main has filled it; each part says itself how it is locked.
+ * Constant once main has filled it, before the server serves; each part says itself how it is locked.
  */
 #ifndef ISEKAI_GATEWAY_GATEWAY_H
 #define ISEKAI_GATEWAY_GATEWAY_H
@@ -24,6 +24,7 @@ struct gateway {
     struct studio *studio;
     struct preview_routes *previews;
     struct preview_watch *watch;
+    struct preview_crowd *crowd;
     struct text openapi;            /* JSON, printed at the start */
     _Atomic int64_t body_octets;    /* request bodies held in memory now */
 };

@@ -30,7 +30,7 @@ struct http_server {
     struct http_server_options options;
     struct mg_context *civetweb;
     struct connections *connections;
-    atomic_bool is_stopping;
+    atomic_bool is_stopping, has_started;
     char first_words[200];              /* of civetweb while it starts; what follows is vaguer */
 };
 
@@ -198,7 +198,7 @@ static int on_log(const struct mg_connection *civetweb, const char *message)
 {
     struct http_server *server = server_of(civetweb);
 
-    if (server && !server->civetweb && !*server->first_words)
+    if (server && !atomic_load(&server->has_started) && !*server->first_words)
         (void) snprintf(server->first_words, sizeof server->first_words, "%s", message);
     return 1;           /* what goes wrong with one connection is in our own log */
 }
@@ -241,7 +241,7 @@ static struct mg_context *start_civetweb(struct http_server *self)
     return mg_start(&callbacks, self, options);
 }
 
-struct http_server *http_server_start(const struct http_server_options *options,
+static struct http_server *server_new(const struct http_server_options *options,
                                       struct fault *fault)
 {
     struct http_server *self = calloc(1, sizeof *self);
@@ -262,15 +262,27 @@ struct http_server *http_server_start(const struct http_server_options *options,
         free(self);
         return NULL;
     }
-    self->civetweb = start_civetweb(self);
-    if (!self->civetweb) {
-        (void) fault_set(fault, FAULT_unavailable, "cannot listen on %s:%u: %s",
-                         options->listen_host, options->listen_port, self->first_words);
-        connections_free(self->connections);
-        free(self);
-        return NULL;
-    }
     return self;
+}
+
+bool http_server_start(struct http_server **out, const struct http_server_options *options,
+                       struct fault *fault)
+{
+    struct http_server *self = *out = server_new(options, fault);
+
+    if (!self)
+        return false;
+    self->civetweb = start_civetweb(self);
+    if (self->civetweb) {
+        atomic_store(&self->has_started, true);
+        return true;
+    }
+    (void) fault_set(fault, FAULT_unavailable, "cannot listen on %s:%u: %s", options->listen_host,
+                     options->listen_port, self->first_words);
+    connections_free(self->connections);
+    free(self);
+    *out = NULL;
+    return false;
 }
 
 static void *stop_run(void *argument)

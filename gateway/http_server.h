@@ -40,8 +40,9 @@ struct http_server_options {
     void *self;
 };
 
-struct http_server *http_server_start(const struct http_server_options *options,
-                                      struct fault *fault);
+/* *out is there before the first request is, for who serves it may ask for it; NULL on false. */
+bool http_server_start(struct http_server **out, const struct http_server_options *options,
+                       struct fault *fault);
 /* Accept nothing more and wait for what is under way. False when it has not ended within_ms:
  * then the server still runs, and the process may only end. */
 bool http_server_stop(struct http_server *self, uint32_t within_ms);

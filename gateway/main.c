@@ -20,12 +20,13 @@
 #include "gateway/landlock.h"
 #include "gateway/openapi.h"
 #include "gateway/preview.h"
+#include "gateway/preview_crowd.h"
 #include "gateway/preview_watch.h"
 #include "gateway/rate_table.h"
 #include "gateway/studio.h"
 
 enum {
-    STOP_MS_MAX = 4500,             /* the supervisor waits for five seconds */
+    STOP_MS_MAX = 4500,             /* the supervisor waits for ten seconds */
     DESCRIPTORS_BESIDE = 512,       /* beside one for each connection and one for its app */
 };
 
@@ -92,14 +93,16 @@ static bool open_parts(struct gateway *self, struct fault *fault)
     if (!self->rates || !openapi_text(&self->openapi))
         return fault_set(fault, FAULT_internal, "no memory");
     self->watch = preview_watch_new(fault);
-    self->pipe = self->watch ? pipe_new(&self->bus, fault) : NULL;
+    self->crowd = self->watch ? preview_crowd_new(self->settings.preview_requests_max, fault) : NULL;
+    self->pipe = self->crowd ? pipe_new(&self->bus, fault) : NULL;
     self->health = self->pipe ? health_new(self->pipe, fault) : NULL;
     return self->health != NULL;
 }
 
 static bool begin(struct gateway *self, struct fault *fault)
 {
-    self->server = http_server_start(
+    return http_server_start(
+        &self->server,
         &(struct http_server_options){
             .listen_host = self->config.listen_host,
             .listen_address = self->config.listen_address,
@@ -113,7 +116,6 @@ static bool begin(struct gateway *self, struct fault *fault)
             .self = self,
         },
         fault);
-    return self->server != NULL;
 }
 
 static void wait_for_stop(const sigset_t *signals)
@@ -136,6 +138,7 @@ static void end(struct gateway *self)
     pipe_free(self->pipe);
     rate_table_free(self->rates);
     preview_watch_free(self->watch);
+    preview_crowd_free(self->crowd);
     preview_routes_free(self->previews);
     studio_free(self->studio);
     free((void *)(uintptr_t)self->openapi.at);

@@ -86,6 +86,21 @@ static bool answer_preflight(struct exchange *exchange, struct fault *fault)
     return true;
 }
 
+/* A browser names no origin with a plain GET, but it says whose page asks. A page of an app must not
+ * use up what its owner may do, nor make archives in its owner's name. */
+bool check_site(struct exchange *exchange, struct fault *fault)
+{
+    struct text site = request_header(exchange, "sec-fetch-site");
+    struct text origin = request_header(exchange, "origin");
+
+    if (exchange->is_write || exchange->route->rate == FAMILY_none || !site.at ||
+        text_is(site, "same-origin") || text_is(site, "none") ||
+        (origin.at && is_allowed(exchange, origin)))
+        return true;
+    return fault_set(fault, FAULT_origin_refused, "a page of another origin asks; open the address "
+                                                  "itself");
+}
+
 bool check_origin(struct exchange *exchange, struct fault *fault)
 {
     struct text origin = request_header(exchange, "origin");

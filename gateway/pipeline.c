@@ -14,6 +14,7 @@ static stage *const stages[] = {
     check_host,                 /* a foreign name is 421: no DNS rebinding */
     check_origin,               /* answers preflights, which bear no credentials */
     find_route,                 /* 404 and 405; the route names limits and method */
+    check_site,                 /* of reads that are counted below: nobody else's page may use them up */
     check_accept,               /* nothing is changed for a caller who cannot read the answer */
     limit_by_address,           /* before a password or a body is looked at */
     identify_caller,

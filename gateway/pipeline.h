@@ -86,7 +86,7 @@ struct exchange {
 
 typedef bool stage(struct exchange *exchange, struct fault *fault);
 
-stage set_security_headers, check_host, check_origin, find_route, check_accept, limit_by_address,
+stage set_security_headers, check_host, check_origin, find_route, check_site, check_accept, limit_by_address,
     identify_caller, read_body, decode_request, call_actor;
 
 /* The end of the API's road, fault (kind other than FAULT_NONE) or not. */

@@ -47,6 +47,8 @@ bool preview_is_page(const struct exchange *exchange);
 
 /* What is behind the label; is_fresh: ask, do not remember. */
 bool preview_find(struct exchange *exchange, bool is_fresh, struct fault *fault);
+/* Start a sleeping app, or wait for whoever does so already. */
+bool preview_wake(struct exchange *exchange, struct fault *fault);
 void preview_forget(struct preview_routes *self, const char *label);
 
 /* Is it there, and running or asleep? The fault says what it is otherwise. */

@@ -15,6 +15,7 @@
 #include "bus/clock.h"
 #include "bus/owned.h"
 #include "gateway/metrics.h"
+#include "gateway/preview_crowd.h"
 #include "gateway/preview_relay.h"
 
 enum {
@@ -169,7 +170,7 @@ static int reach_app(struct exchange *exchange, struct fault *fault)
         *fault = shut;
         return -1;
     }
-    return wake_app(exchange, fault) ? connect_app(exchange, fault) : -1;
+    return preview_wake(exchange, fault) ? connect_app(exchange, fault) : -1;
 }
 
 static bool relay_request(struct exchange *exchange, struct fault *fault)
@@ -206,7 +207,11 @@ bool relay_app(struct exchange *exchange, struct fault *fault)
         (void) fault_set(fault, FAULT_overloaded, "more than %d previews at once", most);
         return fault_retry_after(fault, 1000);
     }
-    bool is_relayed = relay_request(exchange, fault);
+    bool is_relayed = preview_crowd_enter(exchange->gateway->crowd, exchange->label, fault);
+    if (is_relayed) {
+        is_relayed = relay_request(exchange, fault);
+        preview_crowd_leave(exchange->gateway->crowd, exchange->label);
+    }
     metric_leave(&metric_previews);
     return is_relayed;
 }

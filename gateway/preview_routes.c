@@ -13,6 +13,7 @@
 
 #include "bus/clock.h"
 #include "gateway/preview.h"
+#include "gateway/preview_crowd.h"
 
 enum { REMEMBERED = 256, ASK_MS_MAX = 5000 };
 
@@ -252,13 +253,11 @@ static void end_wake(struct preview_routes *self, const char *label)
     pthread_mutex_unlock(&self->lock);
 }
 
-bool wake_app(struct exchange *exchange, struct fault *fault)
+bool preview_wake(struct exchange *exchange, struct fault *fault)
 {
     struct preview_routes *self = exchange->gateway->previews;
     int64_t deadline_ms = clock_now_ms() + PREVIEW_WAKE_MS_MAX;
 
-    if (exchange->app->status != app_status_sleeping)
-        return true;
     if (begin_wake(self, exchange->label, deadline_ms, fault)) {
         const struct app_ref request = {.app_id = text_from(exchange->app->app_id)};
         bool is_woken = ask(exchange, &method_apps_wake, &request, PREVIEW_WAKE_MS_MAX, fault);
@@ -276,4 +275,17 @@ bool wake_app(struct exchange *exchange, struct fault *fault)
         return fault_retry_after(fault, 2000);
     }
     return preview_may_run(exchange->app, fault);
+}
+
+bool wake_app(struct exchange *exchange, struct fault *fault)
+{
+    struct preview_crowd *crowd = exchange->gateway->crowd;
+
+    if (exchange->app->status != app_status_sleeping)
+        return true;
+    if (!preview_crowd_enter(crowd, exchange->label, fault))
+        return false;
+    bool is_woken = preview_wake(exchange, fault);
+    preview_crowd_leave(crowd, exchange->label);
+    return is_woken;
 }

@@ -19,7 +19,7 @@ enum {
 /* One direction: what was received and not yet sent on. */
 struct way { int from, to; char *buffer; size_t at, size; bool is_over; };
 
-static void receive(struct way *way)
+static bool receive(struct way *way)
 {
     ssize_t got = recv(way->from, way->buffer, PIECE_OCTETS, MSG_DONTWAIT);
 
@@ -29,9 +29,10 @@ static void receive(struct way *way)
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         way->is_over = true;
     }
+    return got > 0;
 }
 
-static void pass(struct way *way)
+static bool pass(struct way *way)
 {
     ssize_t sent = send(way->to, way->buffer + way->at, way->size,
                         MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -42,6 +43,7 @@ static void pass(struct way *way)
     } else if (errno != EAGAIN && errno != EINTR) {
         way->is_over = true;
     }
+    return sent > 0;
 }
 
 /* A way with octets waits until it may send them, one without until some come. */
@@ -53,12 +55,20 @@ static void want(const struct way *way, struct pollfd *from, struct pollfd *to)
         from->events |= POLLIN;
 }
 
-static void move(struct way *way)
+static bool move(struct way *way)
 {
-    if (way->size == 0)
-        receive(way);
-    if (way->size > 0)
-        pass(way);
+    bool has_moved = way->size == 0 && receive(way);
+
+    return (way->size > 0 && pass(way)) || has_moved;
+}
+
+/* A caller who has gone for good ends it. An app's end that waits for nothing is not watched: what it
+ * said before it hung up is still to be sent, and a hang-up is told again and again. */
+static bool wait_for_either(struct pollfd ends[2])
+{
+    if (ends[1].events == 0)
+        ends[1].fd = -1;
+    return poll(ends, 2, SLICE_MS) <= 0 || !(ends[0].revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
 void relay_upgraded(struct exchange *exchange, int app, struct text early)
@@ -77,10 +87,10 @@ void relay_upgraded(struct exchange *exchange, int app, struct text early)
 
         want(&in, &ends[0], &ends[1]);
         want(&out, &ends[1], &ends[0]);
-        if (poll(ends, 2, SLICE_MS) <= 0)
-            continue;
-        moved_ms = clock_now_ms();
-        move(&in);
-        move(&out);
+        if (!wait_for_either(ends))
+            return;
+        bool has_moved = move(&in);
+        if (move(&out) || has_moved)
+            moved_ms = clock_now_ms();
     }
 }

@@ -61,9 +61,27 @@ class BusFlow(unittest.TestCase):
                      header={"time_left_ms": 0, "timeLeftMs": 0})
 
     def test_spoofed_caller_is_replaced(self):
-        listed = self.bus.call("store", "store.list", {},
-                               header={"caller": {"name": "mallory", "role": "reader", "via": "ipc"}})
-        self.assertIn("apps", listed)
+        """A reader may not ask this, and an app of somebody else's would not be there."""
+        spoofed = {"caller": {"name": "mallory", "role": "reader", "via": "ipc"}}
+        app = self.bus.call("apps.long", "apps.execute", {"appId": "of-the-peer", "files": {
+            "server.js": "require('http').createServer((q, r) => r.end()).listen(process.env.PORT)"}})
+        self.assertEqual(self.bus.call("store", "store.get", {"appId": "of-the-peer"}, header=spoofed)["id"], app["appId"])
+        self.assertIn("size", self.bus.call("audit", "audit.checkpoint", {}, header=spoofed))
+        self.bus.call("apps.long", "apps.delete", {"appId": "of-the-peer"}, header=spoofed)
+
+    def test_every_change_twice_with_one_key(self):
+        """What repeats a key is answered as the first time; nothing of it may trouble the actor."""
+        server = "require('http').createServer((q, r) => r.end('one')).listen(process.env.PORT)"
+        before = self.product.role_pid("apps")
+        for method, more in [("apps.execute", {"files": {"server.js": server}}),
+                             ("apps.stop", {}), ("apps.start", {}), ("apps.wake", {}),
+                             ("apps.modify", {"changes": {"more.txt": "x"}}),
+                             ("apps.delete", {})]:
+            request = {"appId": "twice", **more}
+            answers = [self.bus.call("apps.long", method, request, header={"idempotencyKey": f"{method}-twice-and-no-more"})
+                       for _ in range(2)]
+            self.assertEqual(answers[0], answers[1], method)
+        self.assertEqual(self.product.role_pid("apps"), before)
 
     def test_a_principal_sees_only_its_own(self):
         header = {"principal": {"user": "ann", "role": "user"}}

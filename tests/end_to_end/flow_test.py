@@ -5,6 +5,8 @@ import os
 import pathlib
 import re
 import socket
+import struct
+import time
 import unittest
 
 from product import Product, wait_for
@@ -350,6 +352,77 @@ s.listen(process.env.PORT);
                 while len(got) < len(frame):
                     got += client.recv(4096)
                 self.assertEqual(got, frame)
+
+    def upgrade(self, app):
+        client = socket.create_connection(("127.0.0.1", self.product.port), 10)
+        self.addCleanup(client.close)
+        client.sendall((f"GET /x HTTP/1.1\r\nHost: {app}.localhost:{self.product.port}\r\n"
+                        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode())
+        self.assertIn(b" 101 ", client.recv(4096).split(b"\r\n")[0])
+        return client
+
+    def under_way(self, product=None):
+        text = (product or self.product).http("GET", "/metrics").body.decode()
+        return int(re.search(r"^isekai_previews_under_way (\d+)$", text, re.M)[1])
+
+    def gateway_cpu(self):
+        with open(f"/proc/{self.product.role_pid('gateway')}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def test_a_websocket_that_lost_an_end(self):
+        """One whose caller is gone ends though its app reads nothing; one whose app is gone waits for its
+        caller without work."""
+        silent = """
+let left = () => 0;
+const s = require('http').createServer((q, r) => r.end(String(left())));
+s.on('upgrade', (q, c) => { c.on('error', () => {}); c.pause(); left = () => c.writableLength;
+  c.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\\r\\n');
+  if (q.url === '/x' && process.env.FILL) c.write(Buffer.alloc(16 << 20)); });
+s.listen(process.env.PORT);
+"""
+        self.execute("silent", {"server.js": silent})
+        client = self.upgrade("silent")
+        client.setblocking(False)
+        with self.assertRaises(BlockingIOError):
+            for _ in range(10000):
+                client.send(bytes(65536))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()                                  # a reset
+        wait_for(lambda: self.under_way() == 0, 10, "the connection has ended")
+        self.execute("talker", {"server.js": silent.replace("process.env.FILL", "true")})
+        self.upgrade("talker")                          # which reads no more
+        seen = [-1]
+
+        def is_stuck():
+            seen.append(int(self.product.preview(f"http://talker.localhost:{self.product.port}/").body))
+            return seen[-1] == seen[-2] > 0
+        wait_for(is_stuck, 10, "what the app says goes nowhere")
+        self.assertEqual(self.product.http("POST", "/api/apps/talker/stop").status, 200)
+        before = self.gateway_cpu()
+        time.sleep(1)                                   # what is measured is the work of a second
+        self.assertLess(self.gateway_cpu() - before, 0.5)
+        self.assertEqual(self.under_way(), 1)
+
+    def test_one_app_does_not_take_all_places(self):
+        """Beyond its bound an app's visitors are told to come again; other apps' are not."""
+        waits = "require('http').createServer((q, r) => q.url === '/' && r.end('ok')).listen(process.env.PORT);"
+        with Product(settings={"preview_requests_max": 4, "sandbox_warm_cages": 0}) as product:
+            for app in ["crowded", "quiet"]:
+                made = product.http("POST", "/api/sandbox/execute", {"appId": app, "files": {"server.js": waits}})
+                self.assertEqual(made.status, 201, made)
+            host = f"crowded.localhost:{product.port}"
+            waiting = [socket.create_connection(("127.0.0.1", product.port), 10) for _ in range(4)]
+            for client in waiting:
+                client.sendall(f"GET /never HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            wait_for(lambda: self.under_way(product) == 4, 10, "its places are taken")
+            self.assertEqual(product.preview(f"http://{host}/").status, 503)
+            self.assertIn("Retry-After", product.preview(f"http://{host}/").headers)
+            self.assertEqual(product.preview(f"http://quiet.localhost:{product.port}/").status, 200)
+            for client in waiting:
+                client.close()
+            wait_for(lambda: product.preview(f"http://{host}/").status == 200, 10, "they are free again")
 
     def test_bodies_stream_both_ways(self):
         server = """

@@ -203,7 +203,7 @@ PROGRAMS = {
         "of_all": "got false",
         "arguments_of_init": "got false",
         "mounts_name_the_host": "got 0",
-        "configuration": "got group,hosts,nsswitch.conf,passwd,resolv.conf",
+        "configuration": "got group,hosts,localtime,nsswitch.conf,passwd,resolv.conf",
     }),
     "signals": Program({
         "gateway": NO_PROCESS,

@@ -88,7 +88,8 @@ static int set_up(void **state)
 
     (void) address_parse(TEXT_OF("127.0.0.1"), &loopback);
     self->port = free_port();
-    self->server = http_server_start(
+    (void) http_server_start(
+        &self->server,
         &(struct http_server_options){
             .listen_host = "127.0.0.1",
             .listen_address = loopback,
