@@ -164,7 +164,7 @@ static bool write_own(struct broker *self, struct text body, msgpack_sbuffer *re
         return fault_set(fault, FAULT_broken_msgpack, "not a request");
     const struct own_method *method = find_own(envelope.method);
     if (!method)
-        return fault_set(fault, FAULT_no_such_method, "'%.*s'", (int)(envelope.method.size % 64),
+        return fault_set(fault, FAULT_no_such_method, "'%.*s'", envelope.method.size < 64 ? (int)envelope.method.size : 64,
                          envelope.method.at);
     return check_parameter(envelope.params, fault) && method->write(self, result, fault);
 }

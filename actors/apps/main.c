@@ -51,9 +51,7 @@ int main(int argc, char **argv)
     }
     (void) log_level_from_name(bus.log_level, &level);
     log_begin("apps", level);
-    if (sodium_init() < 0 || !serve(&apps, &fault)) {
-        fprintf(stderr, "isekai-apps: %s\n", fault.reason);
-        return EXIT_SYSTEM;
-    }
+    if (sodium_init() < 0 || !serve(&apps, &fault))
+        return supervised_give_up("apps", &fault);
     return EXIT_SUCCESS;
 }

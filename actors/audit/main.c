@@ -81,14 +81,9 @@ int main(int argc, char **argv)
     case SETTINGS_LOADED:
         break;
     }
-    if (!log_level_from_name(bus.log_level, &level)) {
-        fprintf(stderr, "isekai-audit: log_level: '%s' is none\n", bus.log_level);
-        return EXIT_CONFIG;
-    }
+    (void) log_level_from_name(bus.log_level, &level);
     log_begin("audit", level);
-    if (!serve(&bus, settings.audit_segment_bytes_max, &fault)) {
-        fprintf(stderr, "isekai-audit: %s\n", fault.reason);
-        return EXIT_SYSTEM;
-    }
+    if (!serve(&bus, settings.audit_segment_bytes_max, &fault))
+        return supervised_give_up("audit", &fault);
     return EXIT_SUCCESS;
 }

@@ -24,7 +24,7 @@ static bool broken(struct fault *fault, uint64_t index, uint64_t offset, uint64_
     char name[SEGMENT_NAME_SIZE];
 
     segment_name(first, name);
-    return fault_set(fault, FAULT_internal, "index=%" PRIu64 " offset=%" PRIu64 " segment=%s: %s",
+    return fault_set(fault, FAULT_malformed, "index=%" PRIu64 " offset=%" PRIu64 " segment=%s: %s",
                      index, offset, name, why);
 }
 

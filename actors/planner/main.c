@@ -11,7 +11,7 @@
 #include "bus/supervised.h"
 
 /* The setting's directory; else the installed one; else that of the tree this was built from. */
-static struct library *read_templates(const struct planner_settings *settings, struct fault *fault)
+static struct library *find_templates(const struct planner_settings *settings, struct fault *fault)
 {
     char installed[PATH_MAX];
 
@@ -20,6 +20,16 @@ static struct library *read_templates(const struct planner_settings *settings, s
     if (!beside_program(ISEKAI_TEMPLATES_INSTALLED, installed, fault))
         return NULL;
     return library_read(access(installed, R_OK) == 0 ? installed : ISEKAI_TEMPLATES_DIR, fault);
+}
+
+/* Templates that cannot be used now cannot be used later: this ends `isekai up`. */
+static struct library *read_templates(const struct planner_settings *settings, struct fault *fault)
+{
+    struct library *library = find_templates(settings, fault);
+
+    if (!library)
+        fault->kind = FAULT_malformed;
+    return library;
 }
 
 /* Templates are read with the rights of the starter: a clone's files may be closed to others. */
@@ -59,14 +69,9 @@ int main(int argc, char **argv)
     case SETTINGS_LOADED:
         break;
     }
-    if (!log_level_from_name(bus.log_level, &level)) {
-        fprintf(stderr, "isekai-planner: log_level: '%s' is none\n", bus.log_level);
-        return EXIT_CONFIG;
-    }
+    (void) log_level_from_name(bus.log_level, &level);
     log_begin("planner", level);
-    if (!serve(&bus, &settings, &fault)) {
-        fprintf(stderr, "isekai-planner: %s\n", fault.reason);
-        return EXIT_SYSTEM;
-    }
+    if (!serve(&bus, &settings, &fault))
+        return supervised_give_up("planner", &fault);
     return EXIT_SUCCESS;
 }

@@ -54,7 +54,7 @@ static bool find_modules(const struct sandbox_settings *settings, char out[PATH_
 
 static bool serve(const struct sandbox_options *options, struct fault *fault)
 {
-    struct sandbox sandbox;
+    static struct sandbox sandbox;      /* outlives this call where closing it takes too long */
     const struct actor actor = {
         .name = "sandbox",
         .is_of_node = true,

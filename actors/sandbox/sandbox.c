@@ -239,11 +239,14 @@ void sandbox_close(struct sandbox *self, int64_t deadline_ms)
 {
     if (!self->options.settings)
         return;
-    supervisor_free(self->supervisor, deadline_ms);
+    /* What has not ended in time goes on until the process does, and has all the rest in its hands. */
+    if (!supervisor_free(self->supervisor, deadline_ms))
+        return;
     prover_free(self->prover);
     installs_free(self->installs);
-    snapshots_free(self->snapshots, deadline_ms);
-    sweeper_free(self->sweeper, deadline_ms);
+    if (!snapshots_free(self->snapshots, deadline_ms) ||
+        !sweeper_free(self->sweeper, deadline_ms))
+        return;
     claims_free(self->claims);
     exports_free(self->exports);
     cgroups_remove(&self->cgroups);

@@ -61,7 +61,8 @@ struct sandbox {
 
 bool sandbox_open(struct sandbox *out, const struct sandbox_options *options,
                   struct fault *fault);
-void sandbox_close(struct sandbox *self, int64_t deadline_ms);      /* safe on a zeroed one */
+/* Safe on a zeroed one. What does not end in time keeps using `self`: then only the process may end. */
+void sandbox_close(struct sandbox *self, int64_t deadline_ms);
 
 /* ---- changes.c: one app's process, changed in order ---- */
 

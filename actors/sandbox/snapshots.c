@@ -314,12 +314,12 @@ struct snapshots *snapshots_new(struct workspace *workspace, struct claims *clai
     return NULL;
 }
 
-void snapshots_free(struct snapshots *self, int64_t deadline_ms)
+bool snapshots_free(struct snapshots *self, int64_t deadline_ms)
 {
     bool in_time = true;
 
     if (!self)
-        return;
+        return true;
     pthread_mutex_lock(&self->lock);
     self->ending = true;
     pthread_cond_broadcast(&self->changed);
@@ -329,7 +329,7 @@ void snapshots_free(struct snapshots *self, int64_t deadline_ms)
     pthread_mutex_unlock(&self->lock);
     if (!ended) {
         (void) pthread_detach(self->thread);    /* the process ends now; its memory with it */
-        return;
+        return false;
     }
     pthread_join(self->thread, NULL);
     while (self->apps) {
@@ -341,6 +341,7 @@ void snapshots_free(struct snapshots *self, int64_t deadline_ms)
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     free(self);
+    return true;
 }
 
 void snapshots_want(struct snapshots *self, const char *app_id)

@@ -35,7 +35,8 @@ struct snapshot_view {
 
 struct snapshots *snapshots_new(struct workspace *workspace, struct claims *claims,
                                 struct fault *fault);
-void snapshots_free(struct snapshots *self, int64_t deadline_ms);   /* NULL is welcome */
+/* False: its thread goes on, and with it what it uses. NULL is welcome. */
+bool snapshots_free(struct snapshots *self, int64_t deadline_ms);
 
 void snapshots_want(struct snapshots *self, const char *app_id);
 /* The next that is ready, within a moment while one is packed; it stays until it is settled. */

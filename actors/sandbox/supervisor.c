@@ -276,13 +276,13 @@ struct supervisor *supervisor_new(const struct supervisor_parts *parts, struct f
     return NULL;
 }
 
-void supervisor_free(struct supervisor *self, int64_t deadline_ms)
+bool supervisor_free(struct supervisor *self, int64_t deadline_ms)
 {
     struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
     int waited = 0;
 
     if (!self)
-        return;
+        return true;
     pthread_mutex_lock(&self->lock);
     self->ending = true;
     pthread_mutex_unlock(&self->lock);
@@ -294,8 +294,9 @@ void supervisor_free(struct supervisor *self, int64_t deadline_ms)
     pthread_mutex_unlock(&self->lock);
     if (!ended) {
         (void) pthread_detach(self->thread);    /* the lifelines end with this process */
-        return;
+        return false;
     }
     pthread_join(self->thread, NULL);
     drop(self);
+    return true;
 }

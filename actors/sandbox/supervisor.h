@@ -135,7 +135,8 @@ struct tried {
 struct supervisor;
 
 struct supervisor *supervisor_new(const struct supervisor_parts *parts, struct fault *fault);
-void supervisor_free(struct supervisor *self, int64_t deadline_ms);     /* NULL is welcome */
+/* False: its thread goes on, and with it what it uses. NULL is welcome. */
+bool supervisor_free(struct supervisor *self, int64_t deadline_ms);
 
 /* Start a run and wait until it answers HTTP. On false nothing of it is left, and *outcome tells
  * why when the fault is start_failed or internal. A run that serves must be the only one. */

@@ -118,12 +118,12 @@ bool sweeper_wait_clean(struct sweeper *self, int64_t deadline_ms)
     return clean;
 }
 
-void sweeper_free(struct sweeper *self, int64_t deadline_ms)
+bool sweeper_free(struct sweeper *self, int64_t deadline_ms)
 {
     bool in_time = true;
 
     if (!self)
-        return;
+        return true;
     pthread_mutex_lock(&self->lock);
     self->ending = true;
     pthread_cond_broadcast(&self->changed);
@@ -133,11 +133,12 @@ void sweeper_free(struct sweeper *self, int64_t deadline_ms)
     pthread_mutex_unlock(&self->lock);
     if (!ended) {
         (void) pthread_detach(self->thread);    /* the process ends now; its memory with it */
-        return;
+        return false;
     }
     pthread_join(self->thread, NULL);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     fd_drop(&self->trash);
     free(self);
+    return true;
 }

@@ -15,7 +15,8 @@
 struct sweeper;
 
 struct sweeper *sweeper_new(int trash, struct fault *fault);    /* begins with what is there */
-void sweeper_free(struct sweeper *self, int64_t deadline_ms);   /* NULL is welcome */
+/* False: its thread goes on, and with it what it uses. NULL is welcome. */
+bool sweeper_free(struct sweeper *self, int64_t deadline_ms);
 void sweeper_wake(struct sweeper *self);
 /* Wait until the trash was found empty after this call began. */
 bool sweeper_wait_clean(struct sweeper *self, int64_t deadline_ms);

@@ -135,10 +135,10 @@ static bool read_file(struct keys *self, int fd, const char *path, struct fault 
     if (fstat(fd, &about) < 0)
         return fault_set(fault, FAULT_internal, "look at '%s': %s", path, strerror(errno));
     if (!S_ISREG(about.st_mode) || (about.st_mode & 077))
-        return fault_set(fault, FAULT_internal, "'%s' is a file open to others: chmod 600", path);
+        return fault_set(fault, FAULT_malformed, "'%s' is a file open to others: chmod 600", path);
     if (read(fd, self->master, sizeof self->master) != (ssize_t)sizeof self->master ||
         read(fd, &more, 1) != 0)
-        return fault_set(fault, FAULT_internal, "'%s' does not hold %d octets", path, KEY_OCTETS);
+        return fault_set(fault, FAULT_malformed, "'%s' does not hold %d octets", path, KEY_OCTETS);
     return true;
 }
 
@@ -183,7 +183,7 @@ static bool load(struct keys *self, const char *directory, const char *path, boo
     if (fd >= 0)
         return read_file(self, fd, path, fault);
     if (errno != ENOENT || !may_make)
-        return fault_set(fault, FAULT_internal, "the master key '%s': %s; apps have secrets or "
+        return fault_set(fault, FAULT_malformed, "the master key '%s': %s; apps have secrets or "
                          "data that only it opens, or STORE_KEY_FILE names it", path, strerror(errno));
     return make_file(self, directory, path, fault);
 }
@@ -201,7 +201,7 @@ static bool open_with(struct keys *self, struct connection *connection, struct a
         !load(self, directory, path, /* may_make= */ !found && !*file, fault))
         return false;
     return !found || app_key_open(self, app_id, sealed, &key, fault) ||
-           fault_set(fault, FAULT_internal, "'%s' is another master key than the one that the "
+           fault_set(fault, FAULT_malformed, "'%s' is another master key than the one that the "
                      "secrets of apps were kept with", path);
 }
 

@@ -61,15 +61,10 @@ int main(int argc, char **argv)
     case SETTINGS_LOADED:
         break;
     }
-    if (!log_level_from_name(bus.log_level, &level)) {
-        fprintf(stderr, "isekai-store: log_level: '%s' is none\n", bus.log_level);
-        return EXIT_CONFIG;
-    }
+    (void) log_level_from_name(bus.log_level, &level);
     (void) umask(077);
     log_begin("store", level);
-    if (!serve(&bus, &settings, &fault)) {
-        fprintf(stderr, "isekai-store: %s\n", fault.reason);
-        return EXIT_SYSTEM;
-    }
+    if (!serve(&bus, &settings, &fault))
+        return supervised_give_up("store", &fault);
     return EXIT_SUCCESS;
 }

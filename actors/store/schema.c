@@ -49,9 +49,9 @@ static bool check_origin(struct connection *connection, int64_t at, size_t count
         !read_number(connection, "SELECT count(*) FROM sqlite_schema", &tables, fault))
         return false;
     if (application != APPLICATION_ID && (application != 0 || tables != 0))
-        return fault_set(fault, FAULT_conflict, "the file is another program's database");
+        return fault_set(fault, FAULT_malformed, "the file is another program's database");
     if (at > (int64_t)count)
-        return fault_set(fault, FAULT_conflict,
+        return fault_set(fault, FAULT_malformed,
                          "the database has schema %lld, this release knows only %zu: "
                          "a newer release wrote it", (long long)at, count);
     return true;

@@ -270,6 +270,8 @@ class Export(unittest.TestCase):
         self.export("refuser", "?depth=3", status=400)
         self.export("refuser", status=406, headers={"Accept": "application/json"})
         self.export("refuser", "?format=zip", headers={"Accept": "application/zip"})
+        for site, more in [("same-origin", {}), ("none", {}), ("cross-site", {"Origin": "http://localhost:3000"})]:
+            self.export("refuser", headers={"Sec-Fetch-Site": site, **more})
         head = self.product.http("HEAD", "/api/apps/refuser/export?format=zip")
         self.assertEqual((head.status, head.headers["Content-Type"], head.body), (200, "application/zip", b""))
         self.assertEqual(self.product.http("HEAD", "/api/apps/nobody/export").status, 404)

@@ -30,16 +30,14 @@ def freeze(pid):
 
 
 def caged_processes(product):
-    """Processes whose cgroup or environment belongs to this product's apps: node in a cage."""
+    """The bubblewraps of this product's cages; what is in a cage ends with its bubblewrap."""
     found = []
     for entry in glob.glob("/proc/[0-9]*"):
         try:
-            environ = pathlib.Path(entry, "environ").read_bytes()
             cmdline = pathlib.Path(entry, "cmdline").read_bytes()
         except OSError:
             continue
-        if product.data.encode() in cmdline and b"bwrap" in cmdline or \
-                b"DATA_DIR=/data" in environ and product.data.encode() in environ:
+        if product.data.encode() in cmdline and b"bwrap" in cmdline:
             found.append((entry, cmdline))
     return found
 
@@ -290,12 +288,16 @@ class Kill(Killing):
         self.execute("leaves", FAST)
         run_dir = self.product.run_dir
         mounts = pathlib.Path("/proc/mounts").read_text()
+        caged = {child for entry, _ in caged_processes(self.product) for child in
+                 pathlib.Path(entry, "task", pathlib.Path(entry).name, "children").read_text().split()}
+        groups = [path for path in map(pathlib.Path, glob.glob("/sys/fs/cgroup/**/cage-*/cgroup.procs", recursive=True))
+                  if caged & set(path.read_text().split())]
+        self.assertNotEqual(groups, [])
         self.assertEqual(self.product.stop(), 0)
         wait_for(lambda: not caged_processes(self.product), 10, "no cage is left")
         self.assertFalse(os.path.exists(run_dir), run_dir)
         self.assertEqual(pathlib.Path("/proc/mounts").read_text(), mounts)
-        left = [path for path in glob.glob("/sys/fs/cgroup/**/isekai*/*leaves*", recursive=True)]
-        self.assertEqual(left, [])
+        self.assertEqual([path for path in groups if path.parent.parent.exists()], [])
         self.product.start()
 
 

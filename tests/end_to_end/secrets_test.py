@@ -1,6 +1,7 @@
 """Secrets of apps: in the app's environment and nowhere else (S59-S61)."""
 import glob
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -267,10 +268,24 @@ class SecretsAndKills(unittest.TestCase):
             product.start()
             wait_for(shows, 30, "the app with its secret, after all was killed")
             product.stop()
-            # another master key, and none, are told at the start
             key = pathlib.Path(product.data, "store/master.key")
             self.assertEqual(key.stat().st_mode & 0o777, 0o600)
             self.assertEqual(len(key.read_bytes()), 32)
+            kept = key.rename(key.with_name("kept.key"))
+            # another master key, and none, are told at the start, and end it
+            for other, told in [(b"", "apps have secrets or data that only it opens"),
+                                (bytes(32), "is another master key than the one")]:
+                if other:
+                    key.write_bytes(other)
+                    key.chmod(0o600)
+                    os.chown(key, kept.stat().st_uid, kept.stat().st_gid)
+                ran = subprocess.run(product.command("up", "--listen", product.listen),
+                                     env=product.environment(), timeout=60, capture_output=True, text=True)
+                self.assertNotEqual(ran.returncode, 0)
+                self.assertIn(told, ran.stderr)
+            kept.rename(key)
+            product.start()
+            wait_for(shows, 30, "the app with its secret, with the key again")
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ static void a_second_store_is_refused(void **state)
     fixture_make(&fixture);
     fixture_open(&fixture);
     assert_false(database_open(&second, fixture.directory, &fault));
-    assert_int_equal(fault.kind, FAULT_conflict);
+    assert_int_equal(fault.kind, FAULT_malformed);
     assert_non_null(strstr(fault.reason, "another store process uses"));
     fixture_close(&fixture);
     assert_true(database_open(&second, fixture.directory, &fault));
@@ -193,7 +193,7 @@ static void assert_refused(const char *sql, const char *why)
     database_close(&database);
     assert_false(store_open(&fixture.store, fixture.directory, &fixture.settings, &fixture.bus,
                             &fault));
-    assert_int_equal(fault.kind, FAULT_conflict);
+    assert_int_equal(fault.kind, FAULT_malformed);
     if (!strstr(fault.reason, why))
         fail_msg("'%s' does not say '%s'", fault.reason, why);
     directory_remove(fixture.directory);
