@@ -346,14 +346,13 @@ bool sandbox_stop(struct sandbox *self, struct text app_id, int64_t deadline_ms,
     return sandbox_describe(self, &view, arena, out, fault);
 }
 
-static void forget_uid(struct sandbox *self, const char *app_id)
+static uid_t uid_of(struct sandbox *self, const char *app_id)
 {
     struct fault ignored;
     uid_t uid = 0;
     OWNED(fd) int app = workspace_app(&self->workspace, app_id, /* make= */ false, &ignored);
 
-    if (app >= 0 && workspace_data(&self->workspace, app, &uid, &ignored) && uid != 0)
-        workspace_forget_uid(&self->workspace, uid);
+    return app >= 0 && workspace_data(&self->workspace, app, &uid, &ignored) ? uid : 0;
 }
 
 bool sandbox_remove(struct sandbox *self, struct text app_id, int64_t deadline_ms,
@@ -367,9 +366,11 @@ bool sandbox_remove(struct sandbox *self, struct text app_id, int64_t deadline_m
     bool removed = supervisor_end(self->supervisor, name, RUN_SERVES, /* keep_door= */ false, NULL,
                                   NULL, fault);
     if (removed) {
-        forget_uid(self, name);
+        uid_t uid = uid_of(self, name);
         supervisor_forget_app(self->supervisor, name);
         removed = workspace_discard_app(&self->workspace, name, fault);
+        if (removed && uid != 0)        /* while its files are there nobody else may have it */
+            workspace_forget_uid(&self->workspace, uid);
         snapshots_forget(self->snapshots, name);
         exports_forget(self->exports, name);        /* what is packed later finds the app gone */
         sweeper_wake(self->sweeper);

@@ -302,7 +302,7 @@ bool sandbox_pack(struct sandbox *self, const struct pack_request *request, int6
     if (!text_is_app_id(request->app->id) ||
         !text_to_string(request->app->id, making->app_id, sizeof making->app_id))
         return fault_set(fault, FAULT_malformed, "Invalid appId format");
-    struct export *place = exports_take(self->exports, fault);
+    struct export *place = exports_take(self->exports, request->user, fault);
     if (!place)
         return false;
     bool made = make(making, place, out, fault);

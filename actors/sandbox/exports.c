@@ -80,17 +80,34 @@ void exports_free(struct exports *self)
     free(self);
 }
 
-struct export *exports_take(struct exports *self, struct fault *fault)
+/* A free place for this user, with the lock held; NULL: none. */
+static struct export *find_free(struct exports *self, struct text user)
 {
-    struct export *taken = NULL;
+    struct export *first = NULL;
+    int free_places = 0;
+    bool has_one = false;
 
+    for (int i = EXPORTS_MAX - 1; i >= 0; i--) {
+        struct export *place = &self->places[i];
+        if (place->state != PLACE_FREE) {
+            has_one |= text_is(user, place->user);
+            continue;
+        }
+        free_places++;
+        first = place;
+    }
+    return free_places > 1 || !has_one ? first : NULL;
+}
+
+struct export *exports_take(struct exports *self, struct text user, struct fault *fault)
+{
     pthread_mutex_lock(&self->lock);
     clear_old(self);
-    for (int i = 0; i < EXPORTS_MAX && !taken; i++)
-        if (self->places[i].state == PLACE_FREE)
-            taken = &self->places[i];
-    if (taken)
+    struct export *taken = find_free(self, user);
+    if (taken) {
         taken->state = PLACE_TAKEN;
+        (void) text_to_string(user, taken->user, sizeof taken->user);
+    }
     pthread_mutex_unlock(&self->lock);
     if (!taken)
         (void) fault_set(fault, FAULT_capacity, "%d exports are under way; try again when one has "

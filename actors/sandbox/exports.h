@@ -33,7 +33,8 @@ struct export_key { struct text app_id, export_id, user; };
 struct exports *exports_new(void);              /* NULL: no memory */
 void exports_free(struct exports *self);        /* NULL is welcome */
 
-struct export *exports_take(struct exports *self, struct fault *fault);
+/* The last place is for a user who has none. */
+struct export *exports_take(struct exports *self, struct text user, struct fault *fault);
 /* It came to nothing: the place is free again. */
 void exports_give(struct exports *self, struct export *place);
 /* The archive in `file` is ready; the file is the exports' from now on, its id in `id`. */

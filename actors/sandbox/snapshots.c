@@ -37,7 +37,7 @@ struct snapshots {
     pthread_cond_t changed;
     struct known_app *apps;
     struct snapshot ready;
-    bool is_packing, is_ready, ending, ended;
+    bool is_packing, is_ready, is_taken, ending, ended;
 };
 
 /* ---- what is known; with the lock held ---- */
@@ -77,6 +77,13 @@ static void forget(struct snapshots *self, const char *app_id)
     }
 }
 
+static void drop_ready(struct snapshots *self)
+{
+    free((char *)(uintptr_t)self->ready.archive.at);
+    self->ready = (struct snapshot){.app_id = ""};
+    self->is_ready = self->is_taken = false;
+}
+
 /* Said once, and again only when it has changed. */
 static void note_error(struct snapshots *self, const char *app_id, const char *error)
 {
@@ -107,7 +114,12 @@ static void mark_text(struct packing *self, const char *path)
 static bool pack_directory(void *self_, const char *path, struct fault *fault)
 {
     struct packing *self = self_;
+    int depth = 2;
 
+    for (const char *at = path; *at; at++)
+        depth += *at == '/';
+    if (depth > TREE_GIVE_DEPTH_MAX)        /* nobody could be made its owner again */
+        return fault_set(fault, FAULT_too_large, "nested more than %d deep", TREE_GIVE_DEPTH_MAX);
     mark_text(self, path);
     return !self->packer || packer_add_directory(self->packer, path, 0, fault);
 }
@@ -246,6 +258,8 @@ static void do_one(struct snapshots *self, const struct known_app *chosen)
     if (outcome == PACKED) {
         self->ready = snapshot;
         self->is_ready = true;
+        if (!app)
+            drop_ready(self);           /* another app of that id must not get this one's data */
     }
 }
 
@@ -367,6 +381,7 @@ bool snapshots_take(struct snapshots *self, struct snapshot *out)
     bool is_ready = self->is_ready;
     if (is_ready)
         *out = self->ready;
+    self->is_taken = is_ready;
     pthread_mutex_unlock(&self->lock);
     return is_ready;
 }
@@ -383,9 +398,7 @@ void snapshots_settle(struct snapshots *self, const struct fault *why_not)
     } else if (app) {
         say_why_not(self, app->app_id, why_not);
     }
-    free((char *)(uintptr_t)self->ready.archive.at);
-    self->ready = (struct snapshot){.app_id = ""};
-    self->is_ready = false;
+    drop_ready(self);
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
 }
@@ -394,6 +407,8 @@ void snapshots_forget(struct snapshots *self, const char *app_id)
 {
     pthread_mutex_lock(&self->lock);
     forget(self, app_id);
+    if (self->is_ready && !self->is_taken && strcmp(self->ready.app_id, app_id) == 0)
+        drop_ready(self);
     pthread_mutex_unlock(&self->lock);
 }
 

@@ -21,7 +21,7 @@
 /* Make `path` with its directories below `root` and fill it. It must not exist. */
 bool tree_write(int root, struct text path, struct text content, uid_t owner, struct fault *fault);
 
-enum { TREE_GIVE_DEPTH_MAX = 32 };
+enum { TREE_GIVE_DEPTH_MAX = 72 };     /* what apps may have below /data, and more */
 
 struct tree_bounds {
     uint64_t octets_max;

@@ -18,6 +18,8 @@ http.createServer((q, r) => {
     if (verb === 'write') fs.writeFileSync(D + what, '%s' + what);
     if (verb === 'odd') {
       fs.mkdirSync(D + 'below/deeper', {recursive: true});
+      fs.mkdirSync(D + 'n/'.repeat(50), {recursive: true});
+      fs.writeFileSync(D + 'n/'.repeat(50) + 'f', 'fifty');
       fs.writeFileSync(D + 'below/deeper/f', 'deep', {mode: 0o700});
       fs.writeFileSync(Buffer.concat([Buffer.from(D), Buffer.from([0x66, 0xff])]), 'octets');
       fs.writeFileSync(D + 'back\\\\slash', 'b');
@@ -100,6 +102,7 @@ class Data(unittest.TestCase):
         self.assertEqual(self.read("moved", b"first"), MARKER + b"first")
         self.assertEqual(self.read("moved", b"second"), MARKER + b"second")
         self.assertEqual(self.read("moved", b"below/deeper/f"), b"deep")
+        self.assertEqual(self.read("moved", b"n/" * 50 + b"f"), b"fifty")
         self.assertEqual(self.read("moved", b"f\xff"), b"octets")
         self.assertEqual(self.read("moved", b"back\\slash"), b"b")
         self.assertEqual(self.read("moved", b"hard"), b"deep")

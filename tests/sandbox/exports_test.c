@@ -50,7 +50,7 @@ static int drop(void **state)
 static int keep(const char *app_id, const char *user, const char *octets, char id[EXPORT_ID_SIZE])
 {
     const struct export_key key = {.app_id = text_from(app_id), .user = text_from(user)};
-    struct export *place = exports_take(exports, &fault);
+    struct export *place = exports_take(exports, key.user, &fault);
     FILE *file = tmpfile();
     int fd = file ? dup(fileno(file)) : -1;
 
@@ -149,17 +149,20 @@ static void places_are_bounded(void **state)
     char id[EXPORT_ID_SIZE];
 
     (void) state;
-    for (int i = 0; i < EXPORTS_MAX; i++) {
-        places[i] = exports_take(exports, &fault);
+    for (int i = 0; i < EXPORTS_MAX - 1; i++) {
+        places[i] = exports_take(exports, TEXT_OF("me"), &fault);
         assert_non_null(places[i]);
     }
-    assert_null(exports_take(exports, &fault));
+    assert_null(exports_take(exports, TEXT_OF("me"), &fault));     /* the last is for somebody else */
+    assert_int_equal(fault.kind, FAULT_capacity);
+    assert_non_null(exports_take(exports, TEXT_OF("you"), &fault));
+    assert_null(exports_take(exports, TEXT_OF("they"), &fault));
     assert_int_equal(fault.kind, FAULT_capacity);
     exports_give(exports, places[2]);
-    (void) keep("a", "me", "x", id);
-    assert_null(exports_take(exports, &fault));
+    (void) keep("a", "they", "x", id);
+    assert_null(exports_take(exports, TEXT_OF("we"), &fault));
     now_us += EXPORT_IDLE_MS * INT64_C(1000);
-    assert_non_null(exports_take(exports, &fault));
+    assert_non_null(exports_take(exports, TEXT_OF("we"), &fault));
 }
 
 int main(void)

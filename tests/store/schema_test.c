@@ -102,7 +102,7 @@ static void a_second_store_is_refused(void **state)
     fixture_make(&fixture);
     fixture_open(&fixture);
     assert_false(database_open(&second, fixture.directory, &fault));
-    assert_int_equal(fault.kind, FAULT_malformed);
+    assert_int_equal(fault.kind, FAULT_conflict);
     assert_non_null(strstr(fault.reason, "another store process uses"));
     fixture_close(&fixture);
     assert_true(database_open(&second, fixture.directory, &fault));
