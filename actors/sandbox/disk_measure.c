@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bus/owned.h"
@@ -126,6 +128,7 @@ void disk_measure(int dir, const struct disk_bounds *bounds, struct disk_usage *
 struct search {
     pid_t pids[DISK_PIDS_MAX];          /* found so far */
     size_t count;
+    uint64_t looked_at;                 /* descriptors and mappings */
     ino_t seen[DISK_UNLINKED_MAX];      /* a file may be open many times; 0: free */
     dev_t device;
     uid_t owner;
@@ -149,9 +152,10 @@ static bool see(struct search *search, ino_t inode)
     return false;
 }
 
-static void count_open_files(struct search *search, int task)
+/* What the links in a directory of /proc lead to; links that may not be followed are passed over. */
+static void count_linked(struct search *search, int process, const char *name)
 {
-    int fd = openat(task, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(process, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
     struct stat about;
@@ -161,6 +165,9 @@ static void count_open_files(struct search *search, int task)
         return;
     }
     while (!is_done(search->usage, search->bounds) && (entry = readdir(dir))) {
+        /* Who has so many keeps the watch from all others. */
+        if (++search->looked_at > DISK_LOOKS_MAX)
+            search->usage->is_hidden = true;
         if (is_dots(entry->d_name) || fstatat(dirfd(dir), entry->d_name, &about, 0) < 0 ||
             !S_ISREG(about.st_mode) || about.st_nlink > 0 || about.st_dev != search->device ||
             about.st_uid != search->owner || !see(search, about.st_ino))
@@ -185,7 +192,16 @@ static void add_children(struct search *search, int task)
     }
 }
 
-/* Every thread: it may have descriptors of its own. */
+/* Has this thread the descriptors of its process, as most have? */
+static bool shares_files(pid_t pid, const char *thread)
+{
+    long tid = strtol(thread, NULL, 10);
+
+    return tid != pid && syscall(SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) == 0;
+}
+
+/* Every thread: it may have descriptors of its own. What is mapped, a running program among it, needs
+ * none; that is told to root alone. */
 static void search_process(struct search *search, pid_t pid)
 {
     char path[PATH_SIZE];
@@ -202,9 +218,11 @@ static void search_process(struct search *search, pid_t pid)
                                     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (task < 0)
             continue;
-        count_open_files(search, task);
+        if (!shares_files(pid, entry->d_name))
+            count_linked(search, task, "fd");
         add_children(search, task);
     }
+    count_linked(search, dirfd(tasks), "../map_files");
     (void) closedir(tasks);
 }
 

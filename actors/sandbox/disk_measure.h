@@ -16,11 +16,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { DISK_DEPTH_MAX = 64, DISK_UNLINKED_MAX = 4096, DISK_PIDS_MAX = 8192 };
+enum {
+    DISK_DEPTH_MAX = 64,
+    DISK_UNLINKED_MAX = 4096,
+    DISK_PIDS_MAX = 8192,
+    DISK_LOOKS_MAX = 200000,    /* descriptors and mappings of an app's processes together */
+};
 
 struct disk_usage {
     uint64_t octets, entries;
-    bool is_hidden;             /* something cannot be counted: too deep, or shut again and again */
+    bool is_hidden;             /* something cannot be counted: too deep, shut again and again, too many */
 };
 
 struct disk_bounds {
@@ -33,8 +38,8 @@ bool disk_is_over(const struct disk_usage *usage, const struct disk_bounds *boun
 /* Add what lies below `dir` to `usage`. */
 void disk_measure(int dir, const struct disk_bounds *bounds, struct disk_usage *usage);
 
-/* Add the files of `owner` on `device` that have no name any more and are held open by process
- * `top` or one that descends from it. */
+/* Add the files of `owner` on `device` that have no name any more and are held open, or mapped, by process
+ * `top` or one that descends from it. What waits in a socket to be received is not seen. */
 void disk_measure_unlinked(pid_t top, dev_t device, uid_t owner, const struct disk_bounds *bounds,
                            struct disk_usage *usage);
 

@@ -24,7 +24,8 @@ static void for_its_disk(const struct end_facts *facts, struct verdict *out)
     out->end.signal = SIGKILL;
     if (facts->disk->is_hidden)
         (void) snprintf(out->text, sizeof out->text, "made files that cannot be counted: deeper "
-                        "than %d directories, or shut to their owner", DISK_DEPTH_MAX);
+                        "than %d directories, shut to their owner, or held open too often",
+                        DISK_DEPTH_MAX);
     else if (facts->disk->entries > facts->limits->files)
         (void) snprintf(out->text, sizeof out->text, "made more than its %" PRIu64 " files and "
                         "directories (config.maxFiles)", facts->limits->files);

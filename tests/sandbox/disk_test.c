@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,7 +117,17 @@ static void test_depth_is_hidden(void **state)
     tree_drop(&tree);
 }
 
-/* Open in a child of a child, twice; and by then without a name. */
+/* A file that is neither open nor named, and takes room as long as it is mapped. */
+static void map_and_unlink(int dir)
+{
+    put(dir, "mapped", 1 << 20);
+    int fd = openat(dir, "mapped", O_RDONLY | O_CLOEXEC);
+    (void) mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    (void) unlinkat(dir, "mapped", 0);
+}
+
+/* Open in a child of a child, twice; and by then without a name. What is mapped is told to root. */
 static void test_unlinked_files_are_counted_once(void **state)
 {
     struct tree tree = tree_make();
@@ -134,6 +145,7 @@ static void test_unlinked_files_are_counted_once(void **state)
         int fd = openat(tree.dir, "gone", O_RDONLY | O_CLOEXEC);
         (void) !dup(fd);
         (void) unlinkat(tree.dir, "gone", 0);
+        map_and_unlink(tree.dir);
         (void) fork();
         (void) !write(told[1], "", 1);
         close(held[1]);
@@ -145,8 +157,9 @@ static void test_unlinked_files_are_counted_once(void **state)
     assert_int_equal(read(told[0], &byte, 1), 1);
     assert_int_equal(fstat(tree.dir, &about), 0);
     disk_measure_unlinked(getpid(), about.st_dev, about.st_uid, &plenty, &usage);
-    assert_in_range(usage.octets, 1 << 20, (1 << 20) + 65536);
-    assert_int_equal(usage.entries, 1);
+    unsigned files = geteuid() == 0 ? 2 : 1;
+    assert_in_range(usage.octets, files << 20, (files << 20) + 65536);
+    assert_int_equal(usage.entries, files);
     close(held[1]);
     assert_int_equal(waitpid(child, NULL, 0), child);
     close(told[0]);
@@ -232,7 +245,7 @@ static const struct { const char *app_id, *server_js, *text; } fillers[] = {
                         "fs.unlinkSync('/data/x'); fs.writeSync(f, Buffer.alloc(1 << 18)); }"),
      "The app used more disk than its 8 MB (config.diskMb)."},
     {"deep", FILLER("fs.mkdirSync('d'); process.chdir('d'); if (n === 0) process.chdir('/data');"),
-     "The app made files that cannot be counted: deeper than 64 directories, or shut to their owner."},
+     "The app made files that cannot be counted: deeper than 64 directories, shut to their owner, or held open too often."},
 };
 
 static bool has_ended(void *ended)

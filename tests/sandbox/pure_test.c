@@ -167,7 +167,7 @@ static const struct {
      end_reason_signal, app_status_error,
      "made more than its 50 files and directories (config.maxFiles)"},
     {"disk that cannot be counted", {ALIVE, .disk = &hidden}, end_reason_signal, app_status_error,
-     "made files that cannot be counted: deeper than 64 directories, or shut to their owner"},
+     "made files that cannot be counted: deeper than 64 directories, shut to their owner, or held open too often"},
     {"disk before the answer", {UNBORN, KILLED(SIGKILL), .disk = &much}, end_reason_start_failed,
      app_status_error, "used more disk than its 8 MB (config.diskMb) before it answered"},
     {"init vanished", {ALIVE}, end_reason_signal, app_status_error,
