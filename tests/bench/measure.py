@@ -4,6 +4,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -133,8 +136,8 @@ def measure_echo(product):
 def first_byte_bare(directory, before=()):
     port = free_port()
     begun = time.monotonic()
-    node = subprocess.Popen([*before, "node", "server.js"], cwd=directory,
-                            env={**os.environ, "PORT": str(port)})
+    node = subprocess.Popen([*before, "node", "server.js"], cwd=directory, stdout=subprocess.DEVNULL,
+                            start_new_session=True, env={**os.environ, "PORT": str(port)})
     try:
         while True:
             try:
@@ -145,7 +148,7 @@ def first_byte_bare(directory, before=()):
             except ConnectionRefusedError:
                 time.sleep(0.002)
     finally:
-        node.kill()
+        os.killpg(node.pid, signal.SIGKILL)
         node.wait()
 
 
@@ -164,6 +167,7 @@ def first_byte_isekai(product, number):
 # As small a cage as bubblewrap makes; it keeps the host's network, for there is nobody to relay.
 BWRAP = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--ro-bind",
          "/", "/", "--proc", "/proc", "--dev", "/dev", "--die-with-parent", "--"]
+RUNSC = ["runsc", "--rootless", "--ignore-cgroups", "--platform=ptrace", "--network=host", "do"]
 
 
 def wait_warm(product, bus):
@@ -209,7 +213,8 @@ def tell(name, values, bare, aim):
 
 def measure_start(cold, warm):
     """Each kind in turn, so that what the machine does meanwhile hits all alike."""
-    times = {"bare node": [], "bwrap and node": [], "cold": [], "warm": [], "woken, warm": []}
+    times = {"bare node": [], "bwrap and node": [], "runsc and node": [], "cold": [], "warm": [],
+             "woken, warm": []}
     bus = warm.bus()
     warm.http("POST", "/api/sandbox/execute", {"appId": "sleeper", "files": {"server.js": SERVER}})
     with tempfile.TemporaryDirectory() as directory:
@@ -217,6 +222,8 @@ def measure_start(cold, warm):
         for number in range(ROUNDS * 5):
             times["bare node"].append(1000 * first_byte_bare(directory))
             times["bwrap and node"].append(1000 * first_byte_bare(directory, BWRAP))
+            if shutil.which("runsc"):
+                times["runsc and node"].append(1000 * first_byte_bare(directory, RUNSC))
             times["cold"].append(1000 * first_byte_isekai(cold, number))
             wait_warm(warm, bus)
             times["warm"].append(1000 * first_byte_isekai(warm, number))
@@ -227,7 +234,8 @@ def measure_start(cold, warm):
     print(f"(c) files -> first byte of the running app, ms, median of {ROUNDS * 5}")
     aims = {"cold": 1.15, "warm": 0.3, "woken, warm": 0.3}
     for name, values in times.items():
-        tell(name, values, bare, aims.get(name))
+        if values:
+            tell(name, values, bare, aims.get(name))
 
 
 def measure_stop(product):
@@ -235,6 +243,17 @@ def measure_stop(product):
     worst = times[min(len(times) - 1, len(times) * 99 // 100)]
     print(f"(d) stop until nothing is left, ms, of {len(times)}: median"
           f" {statistics.median(times):.0f}, p99 {worst:.0f} (aim 200)")
+
+
+def wait_listening(port):
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def measure_preview(product):
@@ -251,6 +270,7 @@ def measure_preview(product):
         port = free_port()
         bare = subprocess.Popen(["node", "-e", code % octets], env={**os.environ, "PORT": str(port)})
         try:
+            wait_listening(port)
             for _ in range(ROUNDS):
                 rates["direct"].append(wrk(f"http://127.0.0.1:{port}/", 16))
                 rates["preview"].append(wrk(f"http://{product.listen}/", 16,
