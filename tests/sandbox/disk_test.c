@@ -230,6 +230,7 @@ static const char *body(void)
     "i < 4; i++, n++) { " what " } setImmediate(fill); };" \
     SERVER_SAYING("q.url === '/fill' ? setImmediate(fill) && 1 : 'here'")
 
+/* The id is the row of plain_app.c too. */
 static const struct { const char *app_id, *server_js, *text; } fillers[] = {
     {"octets", FILLER("fs.writeFileSync('/data/' + n, Buffer.alloc(1 << 18));"),
      "The app used more disk than its 8 MB (config.diskMb)."},
@@ -273,9 +274,10 @@ static void test_who_fills_its_disk_is_ended(void **state)
     char why[VERDICT_TEXT_SIZE];
 
     (void) state;
-    assert_true(rig_start(&rig, "calm", 1, SERVER_SAYING("'calm'")));
+    assert_true(rig_start(&rig, "calm", 1, rig_code(&rig, "calm", SERVER_SAYING("'calm'"))));
     for (size_t i = 0; i < sizeof fillers / sizeof *fillers; i++) {
-        assert_true(rig_start(&rig, fillers[i].app_id, 1, fillers[i].server_js));
+        assert_true(rig_start(&rig, fillers[i].app_id, 1,
+                              rig_code(&rig, fillers[i].app_id, fillers[i].server_js)));
         (void) rig_ask(&rig, fillers[i].app_id, "/fill");
         if (!rig_wait(has_ended, &ended))
             fail_msg("'%s' was not ended", fillers[i].app_id);
@@ -299,7 +301,8 @@ static void test_who_fills_its_disk_is_ended(void **state)
 /* What has taken too much does not start again, until it may hold more. */
 static void test_full_data_does_not_start(void **state)
 {
-    const struct file file = {.path = TEXT_OF("server.js"), .content = TEXT_OF(SERVER_SAYING("1"))};
+    const struct file file = {.path = TEXT_OF("server.js"),
+                              .content = text_from(rig_code(&rig, "one", SERVER_SAYING("1")))};
     const struct run_config more = {.disk_mb = 1024, .max_files = 100000};
     const struct files files = {&file, 1};
 
@@ -321,10 +324,10 @@ static void test_full_data_does_not_start(void **state)
 static void test_a_trial_that_fills_its_disk_is_refused(void **state)
 {
     (void) state;
-    assert_true(rig_start(&rig, "tried", 1, SERVER_SAYING("'first'")));
-    assert_false(rig_start(&rig, "tried", 2, "const fs = require('fs'); const fill = n => {"
+    assert_true(rig_start(&rig, "tried", 1, rig_code(&rig, "first", SERVER_SAYING("'first'"))));
+    assert_false(rig_start(&rig, "tried", 2, rig_code(&rig, "filler", "const fs = require('fs'); const fill = n => {"
         "fs.writeFileSync('/data/' + n, Buffer.alloc(1 << 18)); setImmediate(fill, n + 1); };"
-        "fill(0);"));
+        "fill(0);")));
     assert_int_equal(rig.fault.kind, FAULT_start_failed);
     assert_string_equal(rig.fault.reason, "The app used more disk than its 8 MB (config.diskMb) "
                         "before it answered.");
@@ -346,9 +349,9 @@ static void test_what_is_held_is_told(void **state)
 
     (void) state;
     rig.settings.max_file_mb = 1;
-    assert_true(rig_start(&rig, name, 1, "const fs = require('fs');"
+    assert_true(rig_start(&rig, name, 1, rig_code(&rig, "modest", "const fs = require('fs');"
         "fs.writeFileSync('/data/1', Buffer.alloc(1 << 20)); fs.mkdirSync('/data/2');"
-        "fs.truncateSync(fs.openSync('/data/3', 'w'), 1 << 20);" SERVER_SAYING("1")));
+        "fs.truncateSync(fs.openSync('/data/3', 'w'), 1 << 20);" SERVER_SAYING("1"))));
     assert_true(rig_wait(is_measured, name));
     assert_in_range(rig.state.disk_bytes, 1 << 20, (1 << 20) + 65536);
     assert_int_equal(rig.state.disk_files, 4);

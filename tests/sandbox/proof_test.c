@@ -362,18 +362,18 @@ static void test_a_later_proof_that_fails_stops_starts(void **state)
     rig_shut(&rig);
     rig.settings.sandbox_proof_ms = 1000;
     rig_open(&rig);
-    assert_true(rig_start(&rig, "before", 1, SERVER_SAYING("'serves'")));
+    assert_true(rig_start(&rig, "before", 1, rig_code(&rig, "calm", SERVER_SAYING("'calm'"))));
     sabotage_with(&how);
     assert_true(rig_wait(is_ill, NULL));
     (void) sandbox_healthy(&rig.sandbox, level);
     assert_non_null(strstr(level, "NOT PROVEN: host_files"));
-    assert_false(rig_start(&rig, "after", 1, SERVER_SAYING("1")));
+    assert_false(rig_start(&rig, "after", 1, rig_code(&rig, "one", SERVER_SAYING("1"))));
     assert_int_equal(rig.fault.kind, FAULT_unproven);
     assert_true(rig_ask(&rig, "before", "/"));
-    assert_non_null(strstr(rig.answer, "serves"));
+    assert_non_null(strstr(rig.answer, "calm"));
     atomic_store(&is_sabotaged, false);
     assert_true(rig_wait(is_healthy, NULL));
-    assert_true(rig_start(&rig, "after", 1, SERVER_SAYING("1")));
+    assert_true(rig_start(&rig, "after", 1, rig_code(&rig, "one", SERVER_SAYING("1"))));
     assert_true(prover_next(rig.sandbox.prover, &proven));      /* all of it waits for the audit log */
     prover_forget(rig.sandbox.prover, proven.event_id);
     assert_true(prover_next(rig.sandbox.prover, &proven));

@@ -47,6 +47,36 @@ static void choose_runtime(struct rig *rig)
     rig->settings.sandbox_runtime = name;
 }
 
+void rig_copy_program(const struct rig *rig, const char *name, const char *target)
+{
+    char source[2 * PATH_MAX], piece[65536];
+    const char *slash = strrchr(rig->init, '/');
+    ssize_t size;
+
+    (void) snprintf(source, sizeof source, "%.*s/%s", (int)(slash - rig->init), rig->init, name);
+    OWNED(fd) int from = open(source, O_RDONLY | O_CLOEXEC);
+    OWNED(fd) int to = open(target, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    assert_true(from >= 0 && to >= 0);
+    while ((size = read(from, piece, sizeof piece)) > 0)
+        assert_int_equal(write(to, piece, (size_t)size), size);
+}
+
+/* A copy: the build tree may be closed to the apps' users. */
+static void choose_node(struct rig *rig)
+{
+    rig->is_plain = getenv("ISEKAI_TEST_PLAIN") != NULL;
+    if (!rig->is_plain)
+        return;
+    (void) snprintf(rig->plain, sizeof rig->plain, "%.4000s/plain", rig->path);
+    rig_copy_program(rig, "sandbox_plain_app", rig->plain);
+    rig->settings.sandbox_node_path = rig->plain;
+}
+
+const char *rig_code(const struct rig *rig, const char *word, const char *server_js)
+{
+    return rig->is_plain ? word : server_js;
+}
+
 bool rig_is_gvisor(const struct rig *rig)
 {
     return strcmp(rig->settings.sandbox_runtime, "gvisor") == 0;
@@ -78,6 +108,7 @@ void rig_make(struct rig *rig)
     rig->settings.stop_timeout_ms = 500;
     rig->settings.sandbox_registry = "off";     /* no test of a rig asks the world */
     choose_runtime(rig);
+    choose_node(rig);
     rig->is_warm = getenv("ISEKAI_TEST_WARM") != NULL;
     rig->settings.sandbox_warm_cages = rig->is_warm;
     rig->arena = arena_new(ARENA_OCTETS);

@@ -1,7 +1,7 @@
 /* rig.h - a whole sandbox in a directory of its own, without a bus, and ways to look into it.
  *
  * Everything is real: bubblewrap, node, cgroups where the host has them. Each rig is removed by
- * rig_close(). Failing helpers fail the test that calls them.
+ * rig_remove(). Failing helpers fail the test that calls them.
  */
 #ifndef ISEKAI_TESTS_SANDBOX_RIG_H
 #define ISEKAI_TESTS_SANDBOX_RIG_H
@@ -11,7 +11,7 @@
 enum { RIG_ANSWER_SIZE = 65536, RIG_WAIT_MS = 20000 };
 
 struct rig {
-    char path[PATH_MAX], data[PATH_MAX], run[PATH_MAX], init[PATH_MAX];
+    char path[PATH_MAX], data[PATH_MAX], run[PATH_MAX], init[PATH_MAX], plain[PATH_MAX];
     const char *modules;            /* for every cage; NULL: none */
     struct bus_settings bus;
     struct sandbox_settings settings;
@@ -25,17 +25,24 @@ struct rig {
     char answer[RIG_ANSWER_SIZE];   /* of the last rig_ask(), NUL-terminated */
     uint64_t run_number, warm_wanted;
     bool is_warm;                   /* every start shall be warm; fails the test when it is not */
+    bool is_plain;                  /* plain_app stands in place of node */
     struct secrets *secrets;        /* of the next starts */
 };
 
 /* The directories and settings, with the runtime that ISEKAI_TEST_RUNTIME names, else bwrap; where
  * that is not installed the program ends as skipped. Change settings before rig_open(). No warm cages, but with
- * ISEKAI_TEST_WARM in the environment, and then every start waits for one. */
+ * ISEKAI_TEST_WARM in the environment, and then every start waits for one. With ISEKAI_TEST_PLAIN
+ * apps are rows of plain_app.c, and no Node.js is needed. */
 void rig_make(struct rig *rig);
 bool rig_is_gvisor(const struct rig *rig);
 void rig_open(struct rig *rig);
 void rig_shut(struct rig *rig);         /* sandbox_close(), the directory stays */
 void rig_remove(struct rig *rig);       /* and then the directory goes */
+
+/* The server.js of an app that is JavaScript, or where the rig is plain the row `word`. */
+const char *rig_code(const struct rig *rig, const char *word, const char *server_js);
+/* A program that lies beside the test, as a new file. */
+void rig_copy_program(const struct rig *rig, const char *name, const char *target);
 
 /* Start an app of one server.js, or of these files. */
 bool rig_start(struct rig *rig, const char *app_id, uint64_t version, const char *server_js);

@@ -33,14 +33,14 @@ static void test_many_starts_leave_nothing(void **state)
     (void) state;
     rig_make(&rig);
     rig_open(&rig);
-    assert_true(rig_start(&rig, "app", 1, SERVER_SAYING("1")));
+    assert_true(rig_start(&rig, "app", 1, rig_code(&rig, "one", SERVER_SAYING("1"))));
     assert_true(rig_stop(&rig, "app"));
     assert_true(sweeper_wait_clean(rig.sandbox.sweeper, clock_now_ms() + RIG_WAIT_MS));
     unsigned fds = rig_count_fds(), mounts = rig_count_mounts();
     (void) snprintf(apps, sizeof apps, "%s/runtime/apps/app", rig.data);
     unsigned entries = rig_count_entries(apps);
     for (int i = 0; i < CYCLES; i++) {
-        assert_true(rig_start(&rig, "app", 1, SERVER_SAYING("1")));
+        assert_true(rig_start(&rig, "app", 1, rig_code(&rig, "one", SERVER_SAYING("1"))));
         assert_true(rig_stop(&rig, "app"));
         assert_int_equal(rig_count_cgroups(&rig), 0);
     }
@@ -59,11 +59,11 @@ static void test_failed_starts_leave_nothing(void **state)
     (void) state;
     rig_make(&rig);
     rig_open(&rig);
-    assert_false(rig_start(&rig, "app", 1, "process.exit(1)"));
+    assert_false(rig_start(&rig, "app", 1, rig_code(&rig, "quit", "process.exit(1)")));
     assert_true(sweeper_wait_clean(rig.sandbox.sweeper, clock_now_ms() + RIG_WAIT_MS));
     unsigned fds = rig_count_fds();
     for (int i = 0; i < 10; i++)
-        assert_false(rig_start(&rig, "app", 1, "process.exit(1)"));
+        assert_false(rig_start(&rig, "app", 1, rig_code(&rig, "quit", "process.exit(1)")));
     assert_int_equal(rig_count_cgroups(&rig), 0);
     assert_true(rig_fds_are(fds));
     assert_int_equal(rig_count_processes(&rig), 0);
@@ -80,8 +80,9 @@ static void test_closing_ends_all(void **state)
     unsigned fds = rig_count_fds();
     rig_make(&rig);
     rig_open(&rig);
-    assert_true(rig_start(&rig, "a", 1, SERVER_SAYING("1")));
-    assert_true(rig_start(&rig, "b", 1, "process.on('SIGTERM', () => 0);" SERVER_SAYING("1")));
+    assert_true(rig_start(&rig, "a", 1, rig_code(&rig, "one", SERVER_SAYING("1"))));
+    assert_true(rig_start(&rig, "b", 1, rig_code(&rig, "deaf",
+                          "process.on('SIGTERM', () => 0);" SERVER_SAYING("1"))));
     rig_shut(&rig);
     assert_int_equal(rig_count_processes(&rig), 0);
     (void) snprintf(preview, sizeof preview, "%s/preview", rig.run);
@@ -107,10 +108,12 @@ static pid_t sandbox_process(struct rig *rig)
         const struct sandbox_options options = {&rig->bus, &rig->settings, &rig->gateway,
                                                 rig->init, NULL};
         bool up = sandbox_open(&rig->sandbox, &options, &rig->fault) &&
-                  rig_start(rig, "one", 1, "require('fs').appendFileSync('/data/n', '+');"
-                            "process.on('SIGTERM', () => 0);" SERVER_SAYING("1")) &&
-                  rig_start(rig, "two", 1, "require('child_process').spawn(process.execPath, ['-e',"
-                            "'setInterval(() => 0, 1000)'], {detached: true});" SERVER_SAYING("2"));
+                  rig_start(rig, "one", 1, rig_code(rig, "counting",
+                            "require('fs').appendFileSync('/data/n', '+');"
+                            "process.on('SIGTERM', () => 0);" SERVER_SAYING("1"))) &&
+                  rig_start(rig, "two", 1, rig_code(rig, "parent",
+                            "require('child_process').spawn(process.execPath, ['-e',"
+                            "'setInterval(() => 0, 1000)'], {detached: true});" SERVER_SAYING("2")));
         (void) !write(ready[1], up ? "y" : "n", 1);
         for (;;)
             (void) pause();
@@ -164,7 +167,8 @@ static void test_cages_die_with_a_killed_sandbox(void **state)
     assert_true(sweeper_wait_clean(rig.sandbox.sweeper, clock_now_ms() + RIG_WAIT_MS));
     (void) snprintf(path, sizeof path, "%s/runtime/apps/one", rig.data);
     assert_int_equal(rig_count_entries(path), 4);       /* versions, data, log, runs */
-    assert_true(rig_start(&rig, "one", 1, SERVER_SAYING("require('fs').readFileSync('/data/n')")));
+    assert_true(rig_start(&rig, "one", 1, rig_code(&rig, "counted",
+                          SERVER_SAYING("require('fs').readFileSync('/data/n')"))));
     assert_true(rig_ask(&rig, "one", "/"));
     assert_non_null(strstr(rig.answer, "\r\n\r\n+"));    /* data was kept */
     rig_remove(&rig);
@@ -180,7 +184,7 @@ static void test_two_sandboxes_on_one_directory(void **state)
     rig_make(&rig);
     rig_open(&rig);
     const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, rig.init, NULL};
-    assert_true(rig_start(&rig, "app", 1, SERVER_SAYING("1")));
+    assert_true(rig_start(&rig, "app", 1, rig_code(&rig, "one", SERVER_SAYING("1"))));
     assert_false(sandbox_open(&second, &options, &fault));
     assert_int_equal(fault.kind, FAULT_conflict);
     assert_true(rig_ask(&rig, "app", "/"));             /* the first one's cages were not swept */
@@ -190,21 +194,6 @@ static void test_two_sandboxes_on_one_directory(void **state)
 /* ---- without privilege ---- */
 
 /* In a child that is nobody: the same cage, without a uid of its own and mostly without cgroups. */
-/* One that lies beside the test. */
-static void copy_program(const struct rig *rig, const char *name, const char *target)
-{
-    char source[2 * PATH_MAX], piece[65536];
-    const char *slash = strrchr(rig->init, '/');
-    ssize_t size;
-
-    (void) snprintf(source, sizeof source, "%.*s/%s", (int)(slash - rig->init), rig->init, name);
-    OWNED(fd) int from = open(source, O_RDONLY | O_CLOEXEC);
-    OWNED(fd) int to = open(target, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-    assert_true(from >= 0 && to >= 0);
-    while ((size = read(from, piece, sizeof piece)) > 0)
-        assert_int_equal(write(to, piece, (size_t)size), size);
-}
-
 static void test_works_unprivileged(void **state)
 {
     static struct rig rig;
@@ -226,10 +215,10 @@ static void test_works_unprivileged(void **state)
     (void) snprintf(egress, sizeof egress, "%s/isekai-egress", rig.path);
     (void) snprintf(proof, sizeof proof, "%s/isekai-proof", rig.path);
     (void) snprintf(guest, sizeof guest, "%s/isekai-guest", rig.path);
-    copy_program(&rig, "isekai-init", init);
-    copy_program(&rig, "isekai-egress", egress);
-    copy_program(&rig, "isekai-proof", proof);
-    copy_program(&rig, "isekai-guest", guest);
+    rig_copy_program(&rig, "isekai-init", init);
+    rig_copy_program(&rig, "isekai-egress", egress);
+    rig_copy_program(&rig, "isekai-proof", proof);
+    rig_copy_program(&rig, "isekai-guest", guest);
     pid_t pid = fork();
     if (pid == 0) {
         const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, init, NULL};
@@ -243,9 +232,10 @@ static void test_works_unprivileged(void **state)
         rig.is_open = true;
         if (!strstr(rig.sandbox.level, "no-own-uid"))
             _exit(4);
-        if (!rig_start(&rig, "app", 1, "require('fs').mkdirSync('/data/d', {mode: 0});"
+        if (!rig_start(&rig, "app", 1, rig_code(&rig, "who",
+                       "require('fs').mkdirSync('/data/d', {mode: 0});"
                        SERVER_SAYING("process.getuid() + ' ' + require('fs').readdirSync('/')"
-                                     ".includes('root')"))) {
+                                     ".includes('root')")))) {
             print_error("%s\n%s\n", rig.fault.reason, rig_failure_log(&rig));
             _exit(5);
         }
