@@ -139,6 +139,12 @@ static void take_half(void)
     (void) pause();
 }
 
+/* Version 2 has told the most only since Linux 5.19. */
+static bool tells_peak(const struct cage_group *group)
+{
+    return cgroups.kind == CGROUP_V1 || faccessat(group->dirs[0], "memory.peak", F_OK, 0) == 0;
+}
+
 /* With room to swap out on the host or without. */
 static void test_too_much_memory_is_the_end(void **state)
 {
@@ -152,8 +158,9 @@ static void test_too_much_memory_is_the_end(void **state)
     assert_int_equal(WTERMSIG(status), SIGKILL);
     group_read_usage(&group, &usage);
     assert_int_equal(usage.oom_kills, 1);
-    assert_in_range(usage.memory_peak_bytes, (uint64_t)MEMORY_MB * 9 / 10 << 20,
-                    (uint64_t)MEMORY_MB << 20);
+    if (tells_peak(&group))
+        assert_in_range(usage.memory_peak_bytes, (uint64_t)MEMORY_MB * 9 / 10 << 20,
+                        (uint64_t)MEMORY_MB << 20);
     remove_group(&group);
 }
 
@@ -171,13 +178,13 @@ static void test_what_is_held_is_told(void **state)
         assert_true(clock_left_ms(deadline_ms) > 0);
     } while (usage.memory_bytes < (uint64_t)MEMORY_MB << 19);
     assert_in_range(usage.memory_bytes, (uint64_t)MEMORY_MB << 19, (uint64_t)MEMORY_MB << 20);
-    assert_true(usage.memory_peak_bytes >= (uint64_t)MEMORY_MB << 19);
     assert_int_equal(usage.oom_kills, 0);
     assert_false(group_is_empty(&group));
     (void) group_kill(&group);
     assert_true(WIFSIGNALED(status_of(pid)));
     group_read_usage(&group, &usage);
-    assert_true(usage.memory_peak_bytes >= (uint64_t)MEMORY_MB << 19);     /* kept to the end */
+    if (tells_peak(&group))
+        assert_true(usage.memory_peak_bytes >= (uint64_t)MEMORY_MB << 19);     /* kept to the end */
     remove_group(&group);
 }
 

@@ -181,10 +181,11 @@ static int drop(void **state)
 
 static void test_all_holds_here(void **state)
 {
-    unsigned fds = rig_count_fds(), cgroups = rig_count_cgroups(&rig);
     struct proof proof;
 
     (void) state;
+    assert_true(sweeper_wait_clean(rig.sandbox.sweeper, clock_now_ms() + RIG_WAIT_MS));
+    unsigned fds = rig_count_fds(), cgroups = rig_count_cgroups(&rig);
     prove(&rig.sandbox.cgroups, &proof);
     if (rig_has_cgroups(&rig)) {
         assert_string_equal(missed(&proof), "");

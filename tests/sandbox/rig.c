@@ -318,7 +318,10 @@ static bool fds_are(void *count)
 
 bool rig_fds_are(unsigned count)
 {
-    return rig_wait(fds_are, &count);
+    if (rig_wait(fds_are, &count))
+        return true;
+    print_error("%u descriptors, not %u\n", rig_count_fds(), count);
+    return false;
 }
 
 unsigned rig_count_mounts(void)
