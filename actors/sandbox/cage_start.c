@@ -24,7 +24,7 @@
 #include "bus/clock.h"
 #include "bus/owned.h"
 
-enum { FD_SAFE = 64, INIT_OPEN_FILES = 2048, EXIT_NOT_STARTED = 127, GROUP_GONE_MS = 2000 };
+enum { FD_SAFE = 64, INIT_OPEN_FILES = 2048, EXIT_NOT_STARTED = 127, GROUP_GONE_MS = 20000 };
 
 /* Everything the new process needs, prepared before it is made. */
 struct start {

@@ -27,6 +27,7 @@
 #ifndef ISEKAI_SANDBOX_INSTALLS_H
 #define ISEKAI_SANDBOX_INSTALLS_H
 
+#include "actors/sandbox/disk_quota.h"
 #include "actors/sandbox/egress.h"
 #include "actors/sandbox/install_lock.h"
 #include "actors/sandbox/prover.h"
@@ -42,6 +43,7 @@ struct installs_parts {
     const struct cage_host *host;
     const struct cgroups *cgroups;
     const struct egress_host *egress;
+    struct disk_quota *quota;       /* NULL: none */
     struct prover *prover;
     struct sweeper *sweeper;
     const struct sandbox_settings *settings;

@@ -255,9 +255,13 @@ bool installs_make(struct installs *self, const struct install_order *order, con
 
     (void) snprintf(making.name, sizeof making.name, "new-%" PRIu64,
                     atomic_fetch_add(&self->sequence, 1));
-    bool is_made = make(&making, key, made, fault);
+    /* npm runs as the app's user, within bounds of its own in each of its two directories. */
+    struct disk_share share = {order->uid, 2 * self->host.octets_max, 2 * self->host.files_max};
+    bool is_made = disk_quota_give(self->parts.quota, &share, fault) &&
+                   make(&making, key, made, fault);
     if (!is_made)
         tell(&making);
     discard(&making);
+    disk_quota_take_back(self->parts.quota, &share);
     return is_made;
 }

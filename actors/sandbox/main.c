@@ -79,13 +79,29 @@ static bool serve(const struct sandbox_options *options, struct fault *fault)
     return served;
 }
 
+/* All of the process, from what only a full root has to what is left of it. */
+static bool begin(struct sandbox_options *options, char init[PATH_MAX], char modules[PATH_MAX],
+                  struct fault *fault)
+{
+    if (sodium_init() < 0 || !cage_host_own_init(init, fault) ||
+        !find_modules(options->settings, modules, fault))
+        return false;
+    options->quota = disk_quota_new(options->bus->isekai_data,
+                                    (uid_t)options->settings->sandbox_uid_first,
+                                    (uid_t)options->settings->sandbox_uid_count);
+    bool served = capabilities_keep_used(fault) && supervised_follow(fault) &&
+                  alone_on_node(options->bus, fault) && serve(options, fault);
+    disk_quota_free(options->quota);
+    return served;
+}
+
 int main(int argc, char **argv)
 {
     struct bus_settings bus;
     struct sandbox_settings settings;
     struct gateway_settings gateway;
     char init[PATH_MAX], modules[PATH_MAX];
-    const struct sandbox_options options = {&bus, &settings, &gateway, init, modules};
+    struct sandbox_options options = {&bus, &settings, &gateway, init, modules, /* quota= */ NULL};
     const struct setting_group groups[] = {{&settings_of_bus, &bus},
                                            {&settings_of_sandbox, &settings},
                                            {&settings_of_gateway, &gateway}};
@@ -104,10 +120,7 @@ int main(int argc, char **argv)
     (void) log_level_from_name(bus.log_level, &level);
     log_begin("sandbox", level);
     raise_open_files();
-    if (sodium_init() < 0 || !cage_host_own_init(init, &fault) ||
-        !find_modules(&settings, modules, &fault) ||
-        !capabilities_keep_used(&fault) || !supervised_follow(&fault) ||
-        !alone_on_node(&bus, &fault) || !serve(&options, &fault))
+    if (!begin(&options, init, modules, &fault))
         return supervised_give_up("sandbox", &fault);
     return EXIT_SUCCESS;
 }

@@ -304,6 +304,7 @@ static void undo(struct supervisor *self, struct cage *cage)
     warm_take_back(self, cage);
     cage_process_drop(&cage->process);
     disk_watch_remove(self->disk, cage->number);
+    disk_quota_take_back(self->parts.quota, &cage->share);
     door_close(&cage->door, &self->doors);
     egress_close(&cage->egress, self->parts.egress);
     (void) group_remove(&cage->group);

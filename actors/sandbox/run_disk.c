@@ -27,7 +27,10 @@ bool run_disk_begin(struct supervisor *self, struct cage *cage, struct fault *fa
 
     if (app < 0 || data < 0)
         return fault_set(fault, FAULT_internal, "open what a run may write: %s", strerror(errno));
-    return disk_watch_add(self->disk, &what, fault);
+    disk_quota_take_back(self->parts.quota, &cage->share);      /* of a cage that it had before */
+    cage->share = (struct disk_share){plan->uid, what.octets_max, what.entries_max};
+    return disk_quota_give(self->parts.quota, &cage->share, fault) &&
+           disk_watch_add(self->disk, &what, fault);
 }
 
 /* It gets no time to end by itself: it would use it to go on writing. */

@@ -253,6 +253,7 @@ static void finish(struct supervisor *self, struct cage *cage, const struct verd
         pthread_mutex_unlock(&self->lock);
     }
     discard_copies(self, cage);
+    disk_quota_take_back(self->parts.quota, &cage->share);
     door_close(&cage->door, &self->doors);
     egress_close(&cage->egress, self->parts.egress);
     cage->hosted->door_kept = cage->plan.role == RUN_SERVES ? cage->keep_door

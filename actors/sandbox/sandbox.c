@@ -53,9 +53,10 @@ static void write_level(struct sandbox *self)
         [CGROUP_NONE] = "rlimits", [CGROUP_V1] = "cgroup-v1", [CGROUP_V2] = "cgroup-v2",
     };
 
-    (void) snprintf(self->level, sizeof self->level, "%s %s seccomp %s disk-watched",
+    (void) snprintf(self->level, sizeof self->level, "%s %s seccomp %s %s",
                     self->host.runtime->name, words[self->cgroups.kind],
-                    self->workspace.owns_uids ? "uid" : "no-own-uid");
+                    self->workspace.owns_uids ? "uid" : "no-own-uid",
+                    self->quota ? "disk-quota" : "disk-watched");
     if (self->cgroups.kind == CGROUP_NONE)
         (void) snprintf(self->missing, sizeof self->missing,
                         " (memory limited per process, CPU not at all: %s)",
@@ -160,8 +161,8 @@ static bool open_installs(struct sandbox *self, struct fault *fault)
 {
     const struct installs_parts parts = {
         .workspace = &self->workspace, .host = &self->host, .cgroups = &self->cgroups,
-        .egress = &self->egress, .prover = self->prover, .sweeper = self->sweeper,
-        .settings = self->options.settings,
+        .egress = &self->egress, .quota = self->quota, .prover = self->prover,
+        .sweeper = self->sweeper, .settings = self->options.settings,
     };
 
     self->installs = installs_new(&parts, fault);
@@ -181,7 +182,7 @@ static bool begin_threads(struct sandbox *self, struct fault *fault)
     const struct supervisor_parts parts = {
         .workspace = &self->workspace, .cgroups = &self->cgroups, .host = &self->host,
         .prover = self->prover, .sweeper = self->sweeper, .egress = &self->egress,
-        .run = self->options.bus->isekai_run,
+        .quota = self->quota, .run = self->options.bus->isekai_run,
         .user = self->options.bus->isekai_user, .running_max = settings->running_max,
         .log_bytes_max = settings->log_bytes_max, .level = self->level,
         .warm_cages = self->host.runtime->has_warm_cages ? settings->sandbox_warm_cages : 0,
@@ -220,6 +221,8 @@ bool sandbox_open(struct sandbox *out, const struct sandbox_options *options, st
     read_addresses(out);
     if (!workspace_open(&out->workspace, &workspace, fault))
         return false;
+    if (disk_quota_is_of(options->quota, out->workspace.apps))
+        out->quota = options->quota;
     if (cage_host_find(&out->host, runtime, settings->sandbox_node_path, options->init,
                        out->workspace.path, out->workspace.owns_uids, fault) &&
         egress_host_open(&out->egress, out->workspace.path, settings, fault) &&

@@ -30,6 +30,7 @@ struct sandbox_options {
     const struct gateway_settings *gateway;     /* where previews are reached */
     const char *init;                           /* the built isekai-init */
     const char *modules;                        /* of modules/install.sh; NULL: none */
+    struct disk_quota *quota;                   /* borrowed for its life; NULL: none */
 };
 
 struct orphans { char (*app_ids)[APP_ID_SIZE]; size_t count, capacity; };
@@ -41,6 +42,7 @@ struct sandbox {
     struct cage_host host;
     struct modules modules;
     struct egress_host egress;
+    struct disk_quota *quota;                   /* the options', where it is the workspace's; NULL: none */
     enum sandbox_level floor;
     struct prover *prover;
     struct sweeper *sweeper;

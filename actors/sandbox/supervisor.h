@@ -60,6 +60,7 @@ struct supervisor_parts {
     struct prover *prover;
     struct sweeper *sweeper;
     const struct egress_host *egress;
+    struct disk_quota *quota;       /* NULL: none */
     const char *run, *user;         /* the run directory; who may connect to apps */
     uint64_t running_max, log_bytes_max;
     const char *level;              /* the isolation there is, for the records of runs */

@@ -11,6 +11,7 @@
 #include "actors/sandbox/app_log.h"
 #include "actors/sandbox/attempts.h"
 #include "actors/sandbox/cage_state.h"
+#include "actors/sandbox/disk_quota.h"
 #include "actors/sandbox/disk_watch.h"
 #include "actors/sandbox/probe.h"
 #include "actors/sandbox/supervisor.h"
@@ -98,6 +99,7 @@ struct cage {
     struct verdict verdict;         /* once it is clear */
     bool is_disk_over;
     struct disk_usage disk;         /* when it was found over its limits */
+    struct disk_share share;        /* that its uid was given for it */
     struct request *starter, *enders;
 };
 

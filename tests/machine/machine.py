@@ -24,8 +24,9 @@ UP_SECONDS = {"kvm": 10, "tcg": 180}
 ALL_SECONDS = 1800
 ROW_SECONDS = 600
 MEMORY_MB = 2048
+DRIVES = [("swap", 256 << 20), ("files", 2 << 30)]      # vda, vdb
 KERNEL = "linux-image-cloud-amd64"
-MODULES = ["virtio_pci", "virtio_blk", "dummy"]       # the last is a network interface
+MODULES = ["virtio_pci", "virtio_blk", "quota_v2", "dummy"]      # the last is a network interface
 COMMANDS = ["busybox", "bwrap", "setpriv", "unshare", "setfattr"]
 BESIDE = ["isekai-init", "isekai-guest", "isekai-proof", "isekai-egress", "sandbox_plain_app",
           "sandbox_syscall_probe"]
@@ -52,6 +53,9 @@ ROWS = [
     ("user", "sandbox_disk_test", PLAIN, set()),
     ("user", "sandbox_survive_test", PLAIN, NO_ROOT),
     ("user", "sandbox_proof_test", PLAIN, set()),
+    ("quota", "sandbox_quota_test", PLAIN + " ISEKAI_TEST_QUOTA=1", set()),
+    ("quota", "sandbox_disk_test", PLAIN, set()),
+    ("quota", "sandbox_survive_test", PLAIN, set()),
     ("login", "sandbox_cgroup_test", PLAIN, {"test_this_host"}),
 ]
 ROWS = [row for row in ROWS if set(sys.argv[2:]) <= set(row[:2])]
@@ -194,15 +198,18 @@ class Silence(Exception):
 
 class Machine:
     def __init__(self, work, kernel, image, accelerator):
-        swap = work / "swap"
-        with swap.open("wb") as out:
-            out.truncate(256 << 20)
+        drives = []
+        for name, octets in DRIVES:
+            with (work / name).open("wb") as out:
+                out.truncate(octets)
+            drives += ["-drive", f"file={work / name},if=virtio,format=raw"]
+        run("/sbin/mkfs.ext4", "-q", "-O", "quota", "-E", "quotatype=usrquota", work / "files")
         self.console = work / f"console-{accelerator}"
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-accel", accelerator, "-cpu", "max", "-m", str(MEMORY_MB),
              "-smp", "2", "-nodefaults", "-display", "none", "-no-reboot",
              "-serial", f"file:{self.console}", "-serial", "stdio",
-             "-drive", f"file={swap},if=virtio,format=raw",
+             *drives,
              "-kernel", next(kernel.glob("boot/vmlinuz-*")), "-initrd", image,
              "-append", "console=ttyS0 loglevel=4 panic=-1"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

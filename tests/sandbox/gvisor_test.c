@@ -155,7 +155,7 @@ static void set_path(const char *with_runsc)
 static void is_refused(const char *runsc, const char *words)
 {
     char *path = strdup(getenv("PATH"));
-    const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, rig.init, NULL};
+    const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, rig.init, NULL, NULL};
 
     rig_make(&rig);
     set_path(runsc);

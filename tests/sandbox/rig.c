@@ -117,9 +117,10 @@ void rig_make(struct rig *rig)
 
 void rig_open(struct rig *rig)
 {
+    rig->quota = disk_quota_new(rig->data, (uid_t)rig->settings.sandbox_uid_first,
+                                (uid_t)rig->settings.sandbox_uid_count);
     const struct sandbox_options options = {&rig->bus, &rig->settings, &rig->gateway, rig->init,
-                                            rig->modules};
-
+                                            rig->modules, rig->quota};
     bool is_open = sandbox_open(&rig->sandbox, &options, &rig->fault);
     if (!is_open && rig_is_gvisor(rig) && strstr(rig->fault.reason, "by cgroups alone")) {
         print_message("skipped: %s\n", rig->fault.reason);
@@ -135,6 +136,8 @@ void rig_shut(struct rig *rig)
     if (rig->is_open)
         sandbox_close(&rig->sandbox, clock_now_ms() + RIG_WAIT_MS);
     rig->is_open = false;
+    disk_quota_free(rig->quota);
+    rig->quota = NULL;
 }
 
 void rig_remove(struct rig *rig)

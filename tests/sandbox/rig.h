@@ -27,6 +27,7 @@ struct rig {
     bool is_warm;                   /* every start shall be warm; fails the test when it is not */
     bool is_plain;                  /* plain_app stands in place of node */
     struct secrets *secrets;        /* of the next starts */
+    struct disk_quota *quota;       /* while it is open; NULL: the directory's file system has none */
 };
 
 /* The directories and settings, with the runtime that ISEKAI_TEST_RUNTIME names, else bwrap; where

@@ -106,7 +106,7 @@ static pid_t sandbox_process(struct rig *rig)
     assert_true(pid >= 0);
     if (pid == 0) {
         const struct sandbox_options options = {&rig->bus, &rig->settings, &rig->gateway,
-                                                rig->init, NULL};
+                                                rig->init, NULL, NULL};
         bool up = sandbox_open(&rig->sandbox, &options, &rig->fault) &&
                   rig_start(rig, "one", 1, rig_code(rig, "counting",
                             "require('fs').appendFileSync('/data/n', '+');"
@@ -183,7 +183,7 @@ static void test_two_sandboxes_on_one_directory(void **state)
     (void) state;
     rig_make(&rig);
     rig_open(&rig);
-    const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, rig.init, NULL};
+    const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, rig.init, NULL, NULL};
     assert_true(rig_start(&rig, "app", 1, rig_code(&rig, "one", SERVER_SAYING("1"))));
     assert_false(sandbox_open(&second, &options, &fault));
     assert_int_equal(fault.kind, FAULT_conflict);
@@ -221,7 +221,7 @@ static void test_works_unprivileged(void **state)
     rig_copy_program(&rig, "isekai-guest", guest);
     pid_t pid = fork();
     if (pid == 0) {
-        const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, init, NULL};
+        const struct sandbox_options options = {&rig.bus, &rig.settings, &rig.gateway, init, NULL, NULL};
         if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
             setresuid(65534, 65534, 65534) < 0)
             _exit(2);
