@@ -2,6 +2,7 @@
 #include "actors/sandbox/init/relay.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -9,6 +10,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* A slot of the pipe holds a fragment, which is seldom a whole page. */
+enum { PIPE_OCTETS = 4 * RELAY_OCTETS_MAX };
 
 struct connection;
 
@@ -48,7 +52,7 @@ struct relay {
     uint32_t count;
     uint64_t octets;
     struct connection *first, **last;
-    char scratch[RELAY_OCTETS_MAX];
+    int pipe[2];                /* what comes goes through it uncopied; empty between turns */
 };
 
 static void watch(struct end *end, uint32_t interest)
@@ -133,25 +137,45 @@ static void stop_giving(struct end *to)
     pass_end(to);
 }
 
-/* Write what can be written and keep the rest; false when the end takes no more. */
-static bool give(struct end *to, const char *octets, size_t size)
+/* What must not reach the next who uses the pipe. */
+static void spill(int pipe)
 {
-    ssize_t written = send(to->fd, octets, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    char octets[4096];
 
-    if (written < 0 && errno != EAGAIN && errno != EINTR)
+    while (read(pipe, octets, sizeof octets) > 0)
+        ;
+}
+
+/* What could not be written yet, out of the pipe. */
+static bool keep(struct end *to, size_t size)
+{
+    int pipe = to->of->relay->pipe[0];
+
+    to->waiting = malloc(size);
+    if (!to->waiting || read(pipe, to->waiting, size) != (ssize_t)size) {
+        spill(pipe);
         return false;
-    if (written < 0)
-        written = 0;
-    to->of->relay->octets += (uint64_t)written;
-    if ((size_t)written == size)
-        return true;
-    to->waiting = malloc(size - (size_t)written);
-    if (!to->waiting)
-        return false;
-    to->waiting_size = size - (size_t)written;
+    }
+    to->waiting_size = size;
     to->waiting_at = 0;
-    memcpy(to->waiting, octets + written, to->waiting_size);
     return true;
+}
+
+/* Write what can be written of what is in the pipe and keep the rest; false when the end takes no more. */
+static bool give(struct end *to, size_t size)
+{
+    struct relay *relay = to->of->relay;
+    ssize_t moved = 0;
+
+    while (size > 0 && (moved = splice(relay->pipe[0], NULL, to->fd, NULL, size,
+                                       SPLICE_F_NONBLOCK | SPLICE_F_MOVE)) > 0) {
+        size -= (size_t)moved;
+        relay->octets += (uint64_t)moved;
+    }
+    if (size == 0)
+        return true;
+    bool is_taken = moved >= 0 || errno == EAGAIN || errno == EINTR;
+    return keep(to, size) && is_taken;
 }
 
 static void flush(struct end *end)
@@ -176,12 +200,12 @@ static void flush(struct end *end)
 
 static void take(struct end *from)
 {
-    struct relay *relay = from->of->relay;
-    ssize_t size = recv(from->fd, relay->scratch, sizeof relay->scratch, MSG_DONTWAIT);
+    ssize_t size = splice(from->fd, NULL, from->of->relay->pipe[1], NULL, RELAY_OCTETS_MAX,
+                          SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (size > 0 && !give(other(from), relay->scratch, (size_t)size)) {
+    if (size > 0 && !give(other(from), (size_t)size)) {
         stop_giving(other(from));
         return;
     }
@@ -450,6 +474,11 @@ struct relay *relay_new(int epoll, int64_t hold_ms)
     self->hold_ms = hold_ms;
     self->last = &self->first;
     self->paused = true;
+    if (pipe2(self->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
+        free(self);
+        return NULL;
+    }
+    (void) fcntl(self->pipe[1], F_SETPIPE_SZ, PIPE_OCTETS);     /* else it takes more turns */
     return self;
 }
 
@@ -474,5 +503,7 @@ void relay_free(struct relay *self)
     }
     if (self->listener >= 0)
         (void) close(self->listener);
+    (void) close(self->pipe[0]);
+    (void) close(self->pipe[1]);
     free(self);
 }

@@ -27,7 +27,7 @@ enum {
 
 struct relay;
 
-/* NULL: no memory. It serves nobody before relay_serve(), once, which takes over the listener. */
+/* NULL: no memory, or no pipe. It serves nobody before relay_serve(), once, which takes over the listener. */
 struct relay *relay_new(int epoll, int64_t hold_ms);
 void relay_serve(struct relay *self, int listener, uint16_t port);
 void relay_free(struct relay *self);                    /* NULL is welcome */
