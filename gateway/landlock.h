@@ -1,7 +1,4 @@
-/* landlock.h - giving up the file system: what the gateway needs of it is open by then.
- *
- * Sources: Linux kernel, Documentation/userspace-api/landlock.rst.
- */
+/* landlock.h - giving up the file system: what the gateway needs of it is open by then. */
 #ifndef ISEKAI_GATEWAY_LANDLOCK_H
 #define ISEKAI_GATEWAY_LANDLOCK_H
 

@@ -3,18 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "actors/sandbox/reach.h"
 #include "actors/sandbox/runtime.h"
 #include "actors/sandbox/tree.h"
 #include "bus/beside.h"
+#include "bus/landlock.h"
 #include "bus/owned.h"
 
 enum { PIECE_OCTETS = 65536 };
@@ -217,9 +216,9 @@ static bool write_files(const char *path, const char *init, struct fault *fault)
 /* Behind Landlock nobody may mount, and so no runtime could begin. */
 static unsigned find_landlock(const struct runtime *runtime)
 {
-    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    unsigned version = landlock_version();
 
-    return version >= 2 && !runtime->command ? (unsigned)version : 0;
+    return version >= 2 && !runtime->command ? version : 0;
 }
 
 bool cage_host_find(struct cage_host *out, const struct runtime *runtime, const char *node_path,

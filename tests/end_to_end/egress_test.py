@@ -172,6 +172,19 @@ class Egress(unittest.TestCase):
         self.assertIn("EGRESS_DENIED", self.ask("raw", "", raw=f"CONNECT 127.0.0.1:{self.product.port} HTTP/1.1\r\n\r\n"))
         self.assertEqual(self.attempts()[("home.test", self.peer.port, "private")], 1)
 
+    def test_the_proxy_has_fenced_itself_in(self):
+        # Its name is in a file of this host, the only one of its kind that the proxy can still read.
+        self.change("PUT", "localhost")
+        answer = self.ask("raw", "", raw=f"CONNECT localhost:{self.peer.port} HTTP/1.1\r\n\r\nGET /named HTTP/1.0\r\n\r\n")
+        self.assertTrue(answer.endswith("hello from /named"), answer)
+        status = dict(line.split(":\t", 1) for line in
+                      pathlib.Path(f"/proc/{proxies()[0]}/status").read_text().splitlines() if ":\t" in line)
+        self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
+        self.assertEqual({name: int(status[name], 16) for name in ["CapInh", "CapPrm", "CapEff", "CapAmb"]},
+                         {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0})
+        self.assertNotIn("0", status["Uid"].split())
+        self.assertNotIn("0", status["Gid"].split())
+
     def test_a_grant_holds_and_ends_at_once(self):
         self.change("PUT", "*.wild.test")
         self.assertEqual(self.ask("hold", "a.wild.test"), "got held")

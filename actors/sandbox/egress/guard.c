@@ -4,12 +4,14 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const struct row {
@@ -62,6 +64,16 @@ static bool limit(__rlimit_resource_t resource, rlim_t value, struct fault *faul
            fault_set(fault, FAULT_internal, "setrlimit: %s", strerror(errno));
 }
 
+/* Whoever started it should have left it none. Those of the ambient set go with the permitted ones. */
+static bool drop_capabilities(struct fault *fault)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    return syscall(SYS_capset, &header, none) == 0 ||
+           fault_set(fault, FAULT_internal, "capset: %s", strerror(errno));
+}
+
 /* The kernel is asked: a call that returned 0 is a claim, not a fact. */
 static bool is_closed(struct fault *fault)
 {
@@ -74,7 +86,7 @@ static bool is_closed(struct fault *fault)
     return true;
 }
 
-bool guard_close(size_t descriptors, struct fault *fault)
+bool guard_close(size_t descriptors, struct resolver_files *files, struct fault *fault)
 {
     if (geteuid() == 0 || getuid() == 0)
         return fault_set(fault, FAULT_forbidden, "it runs as root");
@@ -83,5 +95,6 @@ bool guard_close(size_t descriptors, struct fault *fault)
         return false;
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return fault_set(fault, FAULT_internal, "prctl: %s", strerror(errno));
-    return install_filter(fault) && is_closed(fault);
+    return drop_capabilities(fault) && resolver_files_keep(files, fault) && install_filter(fault) &&
+           is_closed(fault);
 }

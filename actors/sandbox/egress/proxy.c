@@ -169,18 +169,20 @@ static bool has_token(struct proxy *self)
     return self->tokens >= 1000;
 }
 
-void proxy_run(struct proxy *self)
+bool proxy_run(struct proxy *self)
 {
     for (;;) {
         bool may_accept = self->has_grants && has_token(self);
         struct pollfd fds[2] = {{.fd = self->control, .events = POLLIN},
                                 {.fd = may_accept ? self->listener : -1, .events = POLLIN}};
         if (poll(fds, 2, may_accept || !self->has_grants ? -1 : PAUSE_MS) < 0 && errno != EINTR)
-            return;
+            return true;
         if (fds[0].revents && !read_control(self))
-            return;
+            return true;
         if (!(fds[1].revents & POLLIN))
             continue;
+        if (self->options.files && resolver_files_were_exchanged(self->options.files))
+            return false;               /* who waits here is served by the next */
         self->tokens -= 1000;
         accept_one(self);
     }

@@ -9,14 +9,16 @@
  * Borrows:  the options, control and listener, until proxy_free().
  * Units:    milliseconds.
  * Fails as: internal.
- * Threads:  one calls new, run, free. proxy_run() returns when the other end of control is closed;
- *           proxy_free() waits for the connections, which may still be resolving.
+ * Threads:  one calls new, run, free. proxy_run() returns when the other end of control is closed, or
+ *           when somebody comes while what names are resolved by was exchanged; proxy_free() waits for
+ *           the connections, which may still be resolving.
  */
 #ifndef ISEKAI_SANDBOX_EGRESS_PROXY_H
 #define ISEKAI_SANDBOX_EGRESS_PROXY_H
 
 #include "actors/sandbox/egress/address.h"
 #include "actors/sandbox/egress/protocol.h"
+#include "actors/sandbox/egress/resolver_files.h"
 
 enum {
     HEAD_MS = 10000,                /* for the whole head */
@@ -32,13 +34,15 @@ struct proxy_options {
     size_t connections_max;
     int idle_ms;
     struct ranges allowed;          /* addresses that are no public ones, and may be reached */
+    const struct resolver_files *files;     /* what it resolves by; NULL: all that is there */
 };
 
 struct proxy;
 
 struct proxy *proxy_new(const struct proxy_options *options, int control, int listener,
                         struct fault *fault);
-void proxy_run(struct proxy *self);
+/* False: what it resolves by was exchanged, and another process has to take over. */
+bool proxy_run(struct proxy *self);
 void proxy_free(struct proxy *self);
 
 #endif
