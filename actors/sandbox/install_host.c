@@ -259,6 +259,10 @@ bool install_host_open(struct install_host *out, const struct sandbox_settings *
         .octets_max = settings->install_mb_max << 20,
         .files_max = settings->install_files_max,
         .cache_octets_max = settings->install_cache_mb << 20,
+        .limits = {.memory_mb = settings->install_memory_mb, .cpu_percent = settings->install_cpu_percent,
+                   .pids = settings->install_pids, .open_files = settings->install_open_files,
+                   .file_mb = settings->install_mb_max,
+                   .start_timeout_ms = settings->install_timeout_ms},
         .timeout_ms = (int64_t)settings->install_timeout_ms,
     };
     if (!install_read_registry(out, settings->sandbox_registry, fault) || !out->is_on)

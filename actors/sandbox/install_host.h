@@ -30,6 +30,7 @@ struct install_host {
     bool has_ca;                    /* INSTALL_CA_IN_CAGE is there */
     char kind[INSTALL_KIND_SIZE];   /* what is installed for: platform, processor, Node.js's ABI */
     uint64_t packages_max, octets_max, files_max, cache_octets_max;
+    struct limits limits;           /* of an install's cage */
     int64_t timeout_ms;
 };
 

@@ -98,3 +98,17 @@ bool install_lock_check(struct text lock, const char *origin, uint64_t packages_
     json_decref(root);
     return checked;
 }
+
+void install_lock_sum(struct text lock, struct install_sum *out)
+{
+    json_t *root = lock.size <= LOCK_OCTETS_MAX ? json_loadb(lock.at, lock.size, 0, NULL) : NULL;
+    const json_t *packages = json_object_get(root, "packages");
+    unsigned char digest[crypto_hash_sha256_BYTES];
+
+    (void) crypto_hash_sha256(digest, (const unsigned char *)lock.at, lock.size);
+    (void) sodium_bin2hex(out->digest, sizeof out->digest, digest, sizeof digest);
+    out->packages = (uint32_t)json_object_size(packages);
+    if (json_object_get(packages, ""))
+        out->packages--;                    /* the app itself */
+    json_decref(root);
+}

@@ -24,4 +24,8 @@ void install_key(struct text dependencies, const char *registry, const char *kin
 bool install_lock_check(struct text lock, const char *origin, uint64_t packages_max,
                         uint32_t *packages, struct fault *fault);
 
+/* What a lock is, for the audit log; packages 0: it cannot be read. */
+struct install_sum { uint32_t packages; char digest[INSTALL_KEY_SIZE]; };
+void install_lock_sum(struct text lock, struct install_sum *out);
+
 #endif

@@ -18,12 +18,11 @@
 #include "bus/clock.h"
 #include "bus/owned.h"
 
-enum { PORT = 9000, LOOK_MS = 250, PROXY_GONE_MS = 2000, HEAP_WORD_SIZE = 40 };
+enum { PORT = 9000, LOOK_MS = 250, PROXY_GONE_MS = 2000, HEAP_WORD_SIZE = 48 };
 
 struct npm {
     const struct npm_order *order;
     struct npm_said *said;
-    struct limits limits;
     struct cage_group group;
     struct cage_process process;
     struct egress egress;
@@ -56,7 +55,8 @@ static size_t write_words(const struct npm_order *order, char heap[HEAP_WORD_SIZ
 {
     size_t count = 0;
 
-    (void) snprintf(heap, HEAP_WORD_SIZE, "--max-old-space-size=%d", NPM_MEMORY_MB / 4 * 3);
+    (void) snprintf(heap, HEAP_WORD_SIZE, "--max-old-space-size=%" PRIu64,
+                    order->install->limits.memory_mb / 4 * 3);
     out[count++] = order->host->caged_node;
     out[count++] = heap;
     out[count++] = "--require";
@@ -78,7 +78,7 @@ static bool start_cage(struct npm *self, struct fault *fault)
         .host = order->host, .app_path = order->app_path, .data_path = order->data_path,
         .egress_path = egress, .mounts = order->install->mounts,
         .mount_count = order->install->mount_count, .entry = &nothing, .program = words,
-        .limits = &self->limits, .port = PORT, .uid = order->uid, .listener = self->listener,
+        .limits = &order->install->limits, .port = PORT, .uid = order->uid, .listener = self->listener,
         .filter = self->filter, .group = &self->group,
     };
 
@@ -91,12 +91,8 @@ static bool begin(struct npm *self, struct fault *fault)
 {
     const struct npm_order *order = self->order;
 
-    self->limits = (struct limits){
-        .memory_mb = NPM_MEMORY_MB, .cpu_percent = NPM_CPU_PERCENT, .pids = NPM_PIDS,
-        .open_files = NPM_OPEN_FILES, .file_mb = order->install->octets_max >> 20,
-        .start_timeout_ms = (uint64_t)order->install->timeout_ms,
-    };
-    const struct group_limits most = runtime_group_limits(order->host->runtime, &self->limits);
+    const struct group_limits most = runtime_group_limits(order->host->runtime, &order->install->limits);
+
     self->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);    /* nobody can reach it */
     if (self->listener < 0)
         return fault_set(fault, FAULT_internal, "socket: %s", strerror(errno));
@@ -151,6 +147,12 @@ static void hear_proxy(struct npm *self)
             self->refused = what;
 }
 
+static bool refuse_size(const struct npm *self, struct fault *fault)
+{
+    return fault_set(fault, FAULT_start_failed, "dependencies: they are more than %" PRIu64 " MB (INSTALL_MB_MAX); "
+                     "depend on less", self->order->install->octets_max >> 20);
+}
+
 static bool check_disk(const struct npm *self, struct fault *fault)
 {
     const struct install_host *install = self->order->install;
@@ -161,8 +163,7 @@ static bool check_disk(const struct npm *self, struct fault *fault)
         struct disk_usage usage = {0};
         disk_measure(dirs[i], &bounds, &usage);
         if (usage.octets > bounds.octets_max)
-            return fault_set(fault, FAULT_start_failed, "dependencies: they are more than %" PRIu64
-                             " MB (INSTALL_MB_MAX); depend on less", bounds.octets_max >> 20);
+            return refuse_size(self, fault);
         if (disk_is_over(&usage, &bounds))
             return fault_set(fault, FAULT_start_failed, "dependencies: they are more than %" PRIu64
                              " files (INSTALL_FILES_MAX); depend on less", bounds.entries_max);
@@ -250,17 +251,37 @@ static bool refuse_way_out(const struct egress_report *what, struct fault *fault
                      "is in reach; depend on packages of it alone", what->host, what->port);
 }
 
-static bool judge(const struct npm *self, struct fault *fault)
+static bool has_said(const struct npm *self, const char *words)
+{
+    return memmem(self->said->at, self->said->size, words, strlen(words)) != NULL;
+}
+
+/* The kernel ended it, or Node.js itself when its heap was full. */
+static bool took_too_much(const struct npm *self)
 {
     struct group_usage usage;
+
+    group_read_usage(&self->group, &usage);
+    return usage.oom_kills > 0 || has_said(self, "JavaScript heap out of memory");
+}
+
+/* One file reached the bound of all; what was cut off there may be gone from the disk again. */
+static bool wrote_too_much(const struct npm *self)
+{
+    return has_said(self, "signal SIGXFSZ") || has_said(self, "EFBIG");
+}
+
+static bool judge(const struct npm *self, struct fault *fault)
+{
     char error[160];
 
     if (self->has_status && WIFEXITED(self->status) && WEXITSTATUS(self->status) == 0)
         return check_disk(self, fault);
-    group_read_usage(&self->group, &usage);
-    if (usage.oom_kills > 0)
-        return fault_set(fault, FAULT_start_failed, "dependencies: npm took more than %d MB of memory; "
-                         "depend on less", NPM_MEMORY_MB);
+    if (took_too_much(self))
+        return fault_set(fault, FAULT_start_failed, "dependencies: npm took more than %" PRIu64 " MB of memory "
+                         "(INSTALL_MEMORY_MB); depend on less", self->order->install->limits.memory_mb);
+    if (wrote_too_much(self))
+        return refuse_size(self, fault);
     if (!check_disk(self, fault))           /* why npm could not write on */
         return false;
     if (self->refused.port)

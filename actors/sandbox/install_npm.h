@@ -19,10 +19,6 @@
 enum {
     NPM_WORDS_MAX = 32,
     NPM_SAID_OCTETS = 8192,         /* the last it has said */
-    NPM_MEMORY_MB = 768,
-    NPM_CPU_PERCENT = 200,
-    NPM_PIDS = 64,
-    NPM_OPEN_FILES = 1024,
 };
 
 struct npm_order {

@@ -98,7 +98,7 @@ static bool use(struct installs *self, const char *key)
 }
 
 static bool copy_lock(struct installs *self, const struct install_order *order, const char *key,
-                      struct fault *fault)
+                      struct install_sum *sum, struct fault *fault)
 {
     char path[INSTALL_KEY_SIZE + 24];
 
@@ -110,15 +110,17 @@ static bool copy_lock(struct installs *self, const struct install_order *order, 
                                       (struct text){text, (size_t)size}, fault)
                           : tree_fault(fault, "read an installed lock");
 
+    if (kept)
+        install_lock_sum((struct text){text, (size_t)size}, sum);
     free(text);
     return kept;
 }
 
-/* From here on the tree is the version's, and stays. */
+/* From here on the tree is the version's, and stays. *sum stays as it is when the version had it before. */
 static bool keep(struct installs *self, const struct install_order *order, const char *key,
-                 struct fault *fault)
+                 struct install_sum *sum, struct fault *fault)
 {
-    return locks_has(order->app, order->version, key) || copy_lock(self, order, key, fault);
+    return locks_has(order->app, order->version, key) || copy_lock(self, order, key, sum, fault);
 }
 
 /* ---- taking turns; with the lock held ---- */
@@ -178,17 +180,20 @@ static bool make(struct installs *self, const struct install_order *order, const
 
     if (made)
         log_line(LOG_INFO, NULL, "installed app=%s key=%.16s packages=%" PRIu32 " octets=%" PRIu64
-                 " ms=%" PRIi64, order->app_id, key, what.packages, what.octets,
+                 " ms=%" PRIi64, order->app_id, key, what.sum.packages, what.octets,
                  clock_now_ms() - begun_ms);
     else
         log_line(LOG_WARN, NULL, "install_failed app=%s key=%.16s fault=%s reason=\"%s\"",
                  order->app_id, key, fault_name(fault->kind), fault->reason);
+    installs_note(self, order, made ? install_outcome_made : install_outcome_failed, &what.sum, begun_ms, fault);
     return made;
 }
 
 bool installs_ensure(struct installs *self, const struct install_order *order,
                      char key[INSTALL_KEY_SIZE], struct fault *fault)
 {
+    struct install_sum found = {0};
+    int64_t begun_ms = clock_now_ms();
     bool is_there;
 
     install_key(order->dependencies, self->host.registry, self->host.kind, key);
@@ -212,10 +217,12 @@ bool installs_ensure(struct installs *self, const struct install_order *order,
     } else {
         self->counts.found++;
     }
-    bool kept = keep(self, order, key, fault);
+    bool kept = keep(self, order, key, &found, fault);
     if (!is_there)
         installs_evict(self);
     pthread_mutex_unlock(&self->lock);
+    if (is_there && *found.digest)
+        installs_note(self, order, install_outcome_found, &found, begun_ms, NULL);
     return kept;
 }
 

@@ -33,8 +33,13 @@
 #include "actors/sandbox/prover.h"
 #include "actors/sandbox/sweeper.h"
 #include "actors/sandbox/workspace.h"
+#include "bus/ids.h"
 
-enum { INSTALLS_AT_ONCE = 2, INSTALL_LINES_TOLD = 30 };
+enum {
+    INSTALLS_AT_ONCE = 2,
+    INSTALL_LINES_TOLD = 30,
+    INSTALL_EVENTS_MAX = 64,        /* that wait for the audit log; the oldest goes */
+};
 
 struct installs;
 
@@ -51,6 +56,7 @@ struct installs_parts {
 
 struct install_order {
     const char *app_id;
+    const char *user, *request_id;  /* who asked, for the audit log; "": nobody did */
     int app;                        /* its directory */
     uint64_t version;
     uid_t uid;
@@ -74,6 +80,22 @@ bool installs_ensure(struct installs *self, const struct install_order *order,
 /* Only if it is there: nothing is installed. */
 bool installs_find(struct installs *self, struct text dependencies, char key[INSTALL_KEY_SIZE],
                    struct fault *fault);
+
+/* What a version of an app got, or why not: once for each time that npm ran for it, and once when it
+ * found a tree that it did not have yet. */
+struct install_event {
+    char event_id[UUID_SIZE];
+    char app_id[APP_ID_SIZE], user[101], request_id[65];
+    uint64_t version;
+    enum install_outcome outcome;
+    struct install_sum sum;         /* digest "": there is no lock */
+    int64_t at_wall_ms, took_ms;
+    struct fault fault;             /* why, when it failed */
+};
+
+/* The oldest that waits; false: none. It stays until it is forgotten. */
+bool installs_next_event(struct installs *self, struct install_event *out);
+void installs_forget_event(struct installs *self, const char *event_id);
 
 /* How often one was made, found or failed: for isekai.stats, as actor.h says; at most `room` rows. */
 uint32_t installs_counters(struct installs *self, struct count_of *out, uint32_t room);

@@ -19,10 +19,17 @@ struct installs {
     pthread_cond_t changed;
     char under_way[INSTALLS_AT_ONCE][INSTALL_KEY_SIZE];     /* "": nothing */
     struct { uint64_t made, found, failed; } counts;
+    struct install_event events[INSTALL_EVENTS_MAX];        /* the oldest first */
+    size_t event_count;
 };
 
-/* installs_make.c: npm's work, published under the key. *packages and *octets tell what it is. */
-struct install_made { uint32_t packages; uint64_t octets; };
+/* installs_events.c, without the lock: for the audit log. `fault` is why, when it failed. */
+void installs_note(struct installs *self, const struct install_order *order, enum install_outcome outcome,
+                   const struct install_sum *sum, int64_t begun_ms, const struct fault *fault);
+
+/* installs_make.c: npm's work, published under the key. `sum` is of the lock that npm wrote, also where
+ * that was refused. */
+struct install_made { struct install_sum sum; uint64_t octets; };
 bool installs_make(struct installs *self, const struct install_order *order, const char *key,
                    struct install_made *made, struct fault *fault);
 

@@ -240,9 +240,13 @@ static bool make(struct making *self, const char *key, struct install_made *made
     static const char *const fetch[STEP_WORDS] = {"ci", NULL};
     const struct install_host *host = &self->installs->host;
 
-    if (!make_directories(self, fault) || !run(self, resolve, fault) || !read_lock(self, fault) ||
-        !install_lock_check((struct text){self->lock, self->lock_size}, host->origin,
-                            host->packages_max, &made->packages, fault))
+    uint32_t packages;
+
+    if (!make_directories(self, fault) || !run(self, resolve, fault) || !read_lock(self, fault))
+        return false;
+    install_lock_sum((struct text){self->lock, self->lock_size}, &made->sum);
+    if (!install_lock_check((struct text){self->lock, self->lock_size}, host->origin, host->packages_max,
+                            &packages, fault))
         return false;
     return run(self, fetch, fault) && publish(self, key, made, fault);
 }

@@ -351,6 +351,7 @@ void sandbox_tick(struct call *call, void *self_)
     tell_all(self, call);
     sandbox_tell_proofs(self, call);
     sandbox_tell_tried(self, call);
+    sandbox_tell_installs(self, call);
     exports_tick(self->exports);
     sandbox_keep_data(self, call);
 }

@@ -136,7 +136,8 @@ uint32_t sandbox_counters(void *self, struct arena *arena, struct count_of *out)
 /* Starts what the store says should run, removes what it does not know, reports ended runs. */
 void sandbox_started(struct call *call, void *self);
 void sandbox_tick(struct call *call, void *self);
-/* tried.c: to the audit log */
+/* tried.c, installs_events.c: to the audit log */
 void sandbox_tell_tried(struct sandbox *self, struct call *call);
+void sandbox_tell_installs(struct sandbox *self, struct call *call);
 
 #endif

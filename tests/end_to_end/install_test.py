@@ -4,12 +4,14 @@ Against a registry of this test, which misbehaves, and against the real one that
 where that can be reached.
 """
 import contextlib
+import hashlib
 import http.client
 import ipaddress
 import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tarfile
@@ -33,6 +35,15 @@ require('http').createServer((q, r) => {
 }).listen(process.env.PORT);
 """
 NOISE = os.urandom(700_000)
+
+
+def group_value(pid, controller, *names):
+    """What a file of the process's cgroup says, by its name of version 1 or of version 2."""
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return int(pathlib.Path(f"/sys/fs/cgroup/{controllers}{path}/{names[0]}").read_text())
+    return int(pathlib.Path(f"/sys/fs/cgroup{path}/{names[1]}").read_text().split()[0])
 
 
 def processes(words):
@@ -90,6 +101,15 @@ class Installs(unittest.TestCase):
         apps = [str(p) for kind in ("app", "data") for p in self.runtime.glob(f"apps/*/{kind}-*")]
         return (apps + [str(p) for p in self.runtime.glob("installed/new-*")] +
                 [str(p) for p in self.runtime.glob("egress/new-*")] + processes("npm-cli.js"))
+
+    def events(self, app_id, count):
+        """Of this many installs of the app, once they are recorded."""
+        def ask():
+            found = self.product.http("GET", f"/api/audit?limit=100&appId={app_id}&kind=dependencies_installed")
+            return [entry["event"] for entry in found.json()["entries"]]
+        wait_for(lambda: len(ask()) >= count, 20, "the audit log has it")
+        self.assertEqual(len(ask()), count)
+        return ask()
 
     def log(self):
         return pathlib.Path(self.product.log_path).read_text()
@@ -263,6 +283,61 @@ class OwnRegistry(Installs):
         self.assertEqual(self.leftovers_of_installs(), [])
         metrics = self.product.http("GET", "/metrics").body.decode()
         self.assertRegex(metrics, r'isekai_sandbox_installs_total\{.*kind="failed"\} 3\n')
+
+    def test_limits_of_an_install_are_settings(self):
+        self.registry.add("slow")
+        release = self.registry.hold("/slow")
+        self.begin_own(install_memory_mb=300, install_cpu_percent=70, install_pids=40, install_open_files=321)
+        self.ask_in_vain("slow", {"slow": "1"})
+        found = wait_for(lambda: processes("npm install"), 10, "npm has named itself")
+        with open(f"/proc/{found[0]}/limits", encoding="ascii") as limits:
+            self.assertRegex(limits.read(), r"Max open files +321 +321 ")
+        if "cgroup-v" in self.product.cli("status").stdout:
+            self.assertEqual(group_value(found[0], "memory", "memory.limit_in_bytes", "memory.max"), 300 << 20)
+            self.assertEqual(group_value(found[0], "pids", "pids.max", "pids.max"), 40)
+            quota = group_value(found[0], "cpu", "cpu.cfs_quota_us", "cpu.max")
+            self.assertEqual(quota, 70000)
+        release.set()
+
+    def test_an_install_that_takes_too_much_memory_is_told(self):
+        # npm reads all of what a registry says of a package.
+        self.registry.answers["/vast"] = b'{"versions":{' + b",".join(
+            b'"1.0.%d":{"name":"vast","version":"1.0.%d","x":"%s"}' % (i, i, b"x" * 200) for i in range(200_000)) + b"}}"
+        self.begin_own(install_memory_mb=96)
+        self.refused("vast", {"vast": "1"}, "npm took more than 96 MB of memory (INSTALL_MEMORY_MB); depend on less")
+        self.assertEqual(self.leftovers_of_installs(), [])
+
+    def test_each_is_recorded(self):
+        self.registry.add("inner")
+        self.registry.add("outer", package={"dependencies": {"inner": "1"}})
+        self.begin_own()
+        self.up("first", {"outer": "1"})
+        self.up("second", {"outer": "1"})
+        self.refused("none", {"no-such-thing": "1"}, "E404")
+        for step in ("stop", "start"):
+            self.assertEqual(self.product.http("POST", f"/api/apps/first/{step}", {}).status, 200)
+        (lock,) = (self.runtime / "installed").glob("*/package-lock.json")
+        digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+        for app_id, outcome in (("first", "made"), ("second", "found")):
+            (event,) = self.events(app_id, 1)
+            detail = event["detail"]
+            self.assertEqual({name: detail[name] for name in detail if name != "tookMs"},
+                             {"version": 1, "outcome": outcome, "packages": 2, "lock": digest})
+            changes = self.product.http("GET", f"/api/audit?limit=100&appId={app_id}").json()["entries"]
+            self.assertEqual({entry["event"]["requestId"] for entry in changes[:2]}, {event["requestId"]})
+            self.assertEqual({entry["event"]["user"] for entry in changes[:2]}, {event["user"]})
+        (event,) = self.events("none", 1)
+        self.assertEqual((event["detail"]["outcome"], event["detail"]["packages"]), ("failed", 0))
+        self.assertNotIn("lock", event["detail"])
+        self.assertIn("E404", event["detail"]["error"])
+        # What the audit log has not acknowledged waits for it.
+        self.registry.add("later")
+        audit = self.product.role_pid("audit")
+        os.kill(audit, signal.SIGSTOP)
+        self.up("third", {"later": "1"})
+        time.sleep(7)                   # longer than a quick call may take
+        os.kill(audit, signal.SIGKILL)
+        self.events("third", 1)
 
     def test_an_endless_answer_ends_in_time(self):
         def drip(handler):

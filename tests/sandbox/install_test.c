@@ -109,6 +109,18 @@ static void test_what_is_no_lock(void **state)
         assert_false(install_lock_check(text_from(texts[i]), "https://r/", 2, &count, &fault));
 }
 
+static void test_what_a_lock_is(void **state)
+{
+    struct install_sum sum;
+
+    (void) state;
+    install_lock_sum(text_from("{\"packages\":{\"\":{},\"node_modules/a\":{},\"node_modules/b\":{}}}"), &sum);
+    assert_int_equal(sum.packages, 2);
+    install_lock_sum(text_from("abc"), &sum);
+    assert_int_equal(sum.packages, 0);
+    assert_string_equal(sum.digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 /* ---- the registry ---- */
 
 static const struct { const char *setting, *origin, *host; uint16_t port; } registries[] = {
@@ -204,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_the_key),
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_what_is_no_lock),
+        cmocka_unit_test(test_what_a_lock_is),
         cmocka_unit_test(test_registries),
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_locks_of_versions),
