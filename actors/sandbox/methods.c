@@ -148,7 +148,7 @@ bool sandbox_healthy(void *self_, char level[200])
     struct fault ignored;
 
     prover_describe(self->prover, proven);
-    (void) snprintf(level, LEVEL_SIZE, "%.50s, %.44s%.102s", self->level, proven, self->missing);
+    (void) snprintf(level, LEVEL_SIZE, "%.66s, %.44s%.86s", self->level, proven, self->missing);
     return supervisor_is_well(self->supervisor) && prover_allows(self->prover, &ignored);
 }
 

@@ -52,11 +52,13 @@ static void write_level(struct sandbox *self)
     static const char *const words[] = {
         [CGROUP_NONE] = "rlimits", [CGROUP_V1] = "cgroup-v1", [CGROUP_V2] = "cgroup-v2",
     };
+    char landlock[24] = "no-landlock";
 
-    (void) snprintf(self->level, sizeof self->level, "%s %s seccomp %s %s",
-                    self->host.runtime->name, words[self->cgroups.kind],
-                    self->workspace.owns_uids ? "uid" : "no-own-uid",
-                    self->quota ? "disk-quota" : "disk-watched");
+    if (self->host.landlock > 0)
+        (void) snprintf(landlock, sizeof landlock, "landlock-v%u", self->host.landlock);
+    (void) snprintf(self->level, sizeof self->level, "%s %s seccomp %s %s disk-watched",
+                    self->host.runtime->name, words[self->cgroups.kind], landlock,
+                    self->workspace.owns_uids ? "uid" : "no-own-uid");
     if (self->cgroups.kind == CGROUP_NONE)
         (void) snprintf(self->missing, sizeof self->missing,
                         " (memory limited per process, CPU not at all: %s)",

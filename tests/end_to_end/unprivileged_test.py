@@ -287,7 +287,7 @@ class Unprivileged(unittest.TestCase):
         self.product.before = groups.enter()
         self.product.settings["sandbox_warm_cages"] = 0   # every cgroup here is an app's
         self.product.start()
-        self.assertIn(f" {groups.level} seccomp no-own-uid", self.sandbox_row())
+        self.assertRegex(self.sandbox_row(), rf" {groups.level} seccomp \S*landlock\S* no-own-uid disk-watched, proven ")
         self.put_app()
         self.put_app()                  # so that its cage is not the first, as it will be again
         self.assertEqual(len(groups.cages()), 1)
