@@ -79,8 +79,9 @@ static bool is_unwanted(void *of)
 static bool install(struct change *change, struct fault *fault)
 {
     const struct install_order order = {
-        .app_id = change->plan.app_id, .user = change->call ? call_user(change->call) : "",
-        .request_id = change->call ? call_request_id(change->call) : "", .app = change->app, .version = change->plan.version,
+        .user = change->call ? call_user(change->call) : "",
+        .request_id = change->call ? call_request_id(change->call) : "",
+        .app_id = change->plan.app_id, .app = change->app, .version = change->plan.version,
         .uid = change->plan.uid, .dependencies = change->to_install,
         .deadline_ms = change->plan.deadline_ms, .is_unwanted = is_unwanted, .of = change,
         .arena = change->arena, .failure = change->failure,

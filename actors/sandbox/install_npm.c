@@ -90,7 +90,6 @@ static bool start_cage(struct npm *self, struct fault *fault)
 static bool begin(struct npm *self, struct fault *fault)
 {
     const struct npm_order *order = self->order;
-
     const struct group_limits most = runtime_group_limits(order->host->runtime, &order->install->limits);
 
     self->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);    /* nobody can reach it */

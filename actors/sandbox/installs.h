@@ -39,6 +39,9 @@ enum {
     INSTALLS_AT_ONCE = 2,
     INSTALL_LINES_TOLD = 30,
     INSTALL_EVENTS_MAX = 64,        /* that wait for the audit log; the oldest goes */
+    INSTALL_USER_SIZE = 4 * 100 + 1,        /* characters, as octets */
+    INSTALL_REQUEST_SIZE = 4 * 64 + 1,
+    INSTALL_ERROR_SIZE = 3 * 200 + 1,       /* a fault's reason, of which a wrong octet becomes three */
 };
 
 struct installs;
@@ -85,12 +88,12 @@ bool installs_find(struct installs *self, struct text dependencies, char key[INS
  * found a tree that it did not have yet. */
 struct install_event {
     char event_id[UUID_SIZE];
-    char app_id[APP_ID_SIZE], user[101], request_id[65];
+    char app_id[APP_ID_SIZE], user[INSTALL_USER_SIZE], request_id[INSTALL_REQUEST_SIZE];
     uint64_t version;
     enum install_outcome outcome;
     struct install_sum sum;         /* digest "": there is no lock */
     int64_t at_wall_ms, took_ms;
-    struct fault fault;             /* why, when it failed */
+    char error[INSTALL_ERROR_SIZE]; /* why, when it failed */
 };
 
 /* The oldest that waits; false: none. It stays until it is forgotten. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "actors/sandbox/sandbox.h"
+#include "actors/sandbox/utf8.h"
 #include "bus/clock.h"
 
 enum { TOLD_PER_TICK = 16 };
@@ -33,8 +34,8 @@ void installs_note(struct installs *self, const struct install_order *order, enu
     (void) snprintf(event.app_id, sizeof event.app_id, "%s", order->app_id);
     (void) snprintf(event.user, sizeof event.user, "%s", order->user);
     (void) snprintf(event.request_id, sizeof event.request_id, "%s", order->request_id);
-    if (outcome == install_outcome_failed)
-        event.fault = *fault;
+    if (outcome == install_outcome_failed)      /* npm's own words may be in it */
+        event.error[utf8_repair(fault->reason, strlen(fault->reason), event.error, sizeof event.error - 1)] = '\0';
     pthread_mutex_lock(&self->lock);
     if (self->event_count == INSTALL_EVENTS_MAX)
         drop(self, 0);
@@ -76,7 +77,7 @@ static bool tell(struct call *call, const struct install_event *event, struct fa
     const struct install_report detail = {
         .version = event->version, .outcome = event->outcome, .packages = event->sum.packages,
         .lock = given(event->sum.digest), .took_ms = (uint64_t)event->took_ms,
-        .error = given(event->fault.reason),
+        .error = given(event->error),
     };
     msgpack_sbuffer packed;
     struct checkpoint ignored;

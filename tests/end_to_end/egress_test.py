@@ -175,7 +175,8 @@ class Egress(unittest.TestCase):
     def test_the_proxy_has_fenced_itself_in(self):
         # Its name is in a file of this host, the only one of its kind that the proxy can still read.
         self.change("PUT", "localhost")
-        answer = self.ask("raw", "", raw=f"CONNECT localhost:{self.peer.port} HTTP/1.1\r\n\r\nGET /named HTTP/1.0\r\n\r\n")
+        answer = self.ask("raw", "", raw=f"CONNECT localhost:{self.peer.port} HTTP/1.1\r\n\r\n"
+                                         "GET /named HTTP/1.0\r\n\r\n")
         self.assertTrue(answer.endswith("hello from /named"), answer)
         status = dict(line.split(":\t", 1) for line in
                       pathlib.Path(f"/proc/{proxies()[0]}/status").read_text().splitlines() if ":\t" in line)

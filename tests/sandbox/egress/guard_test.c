@@ -98,7 +98,8 @@ static int try_files(void)
     struct fault fault;
     pid_t neighbour;
 
-    if (null < 0 || become_nobody() < 0 || (neighbour = start_neighbour()) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    if (null < 0 || become_nobody() < 0 || (neighbour = start_neighbour()) < 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return __LINE__;
     if (!opens("/etc/passwd") || !resolver_files_keep(&files, &fault))
         return __LINE__;
