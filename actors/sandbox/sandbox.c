@@ -56,9 +56,10 @@ static void write_level(struct sandbox *self)
 
     if (self->host.landlock > 0)
         (void) snprintf(landlock, sizeof landlock, "landlock-v%u", self->host.landlock);
-    (void) snprintf(self->level, sizeof self->level, "%s %s seccomp %s %s disk-watched",
+    (void) snprintf(self->level, sizeof self->level, "%s %s seccomp %s %s %s",
                     self->host.runtime->name, words[self->cgroups.kind], landlock,
-                    self->workspace.owns_uids ? "uid" : "no-own-uid");
+                    self->workspace.owns_uids ? "uid" : "no-own-uid",
+                    self->quota ? "disk-quota" : "disk-watched");
     if (self->cgroups.kind == CGROUP_NONE)
         (void) snprintf(self->missing, sizeof self->missing,
                         " (memory limited per process, CPU not at all: %s)",
