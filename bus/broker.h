@@ -6,7 +6,8 @@
  * a header that the broker wrote. All others get a request at a time, as the client sent it.
  *
  * What it promises: every request ends in exactly one answer: the worker's, or `timed_out`,
- * `unavailable`, `overloaded` from here. Nothing in here waits for a peer.
+ * `unavailable`, `overloaded` from here. Only what comes while as many are under way as the table
+ * holds is dropped, and counted as undelivered. Nothing in here waits for a peer.
  *
  * Owns:     the broker owns its context, socket, lock file and every waiting request.
  * Borrows:  the options, during broker_new().

@@ -1,6 +1,6 @@
 /* clock.h - the two clocks.
  *
- * Units:    milliseconds. clock_now_ms is CLOCK_MONOTONIC, for deadlines inside one process;
+ * Units:    as the names end: _ms milliseconds, _us microseconds. clock_now_ms and _us are CLOCK_MONOTONIC, for deadlines inside one process;
  *           clock_wall_ms is milliseconds since 1970 UTC, for people and rows.
  * Tests own the monotonic clock: clock_set_source_for_test().
  */

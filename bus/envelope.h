@@ -11,7 +11,7 @@
  * Borrows:  everything read points into the octets given.
  * Gives:    what is written is appended to a msgpack_sbuffer of the caller.
  * Fails as: broken_msgpack (not one message, or not this shape), too_large, malformed (header).
- * Allocates nothing while reading, except for header_decode()'s arena.
+ * Allocates nothing while reading, except for header_read()'s arena.
  */
 #ifndef ISEKAI_BUS_ENVELOPE_H
 #define ISEKAI_BUS_ENVELOPE_H

@@ -72,14 +72,6 @@ bool packed_count(struct packed *self, uint64_t *value)
     return skip(self, 1 + size);
 }
 
-bool packed_flag(struct packed *self, bool *value)
-{
-    if (self->left == 0 || (self->at[0] & 0xfe) != 0xc2)
-        return false;
-    *value = self->at[0] == 0xc3;
-    return skip(self, 1);
-}
-
 bool packed_text(struct packed *self, struct text *out)
 {
     if (self->left == 0)

@@ -16,7 +16,6 @@ struct packed packed_from(struct text octets);
 bool packed_array(struct packed *self, uint64_t *count);        /* its head only */
 bool packed_map(struct packed *self, uint64_t *count);          /* its head only */
 bool packed_count(struct packed *self, uint64_t *value);        /* in any encoding; not negative */
-bool packed_flag(struct packed *self, bool *value);
 bool packed_text(struct packed *self, struct text *out);
 bool packed_value(struct packed *self, struct text *out);       /* any; the octets of all of it */
 

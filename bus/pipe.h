@@ -1,12 +1,13 @@
 /* pipe.h - many threads, one pipelined DEALER: how the gateway's HTTP threads ask.
  *
  * HTTP threads hand requests to one thread that owns a DEALER per broker, and wait on their slot
- * until the answer or the deadline. Late answers are dropped; a slot is never reused while its
- * answer can still come.
+ * until the answer or the deadline. A late answer names a generation of its slot that is over, and
+ * is dropped.
  *
  * Owns:     the pipe owns its thread, its sockets and its slots.
  * Borrows:  `request` during the call.
- * Gives:    on true *reply owns octets that the caller frees with pipe_reply_free().
+ * Gives:    true or false, *reply may own octets, which `result` and `failure` point into: free it
+ *           with pipe_reply_free() either way.
  * Units:    ask->deadline_ms is clock_now_ms(), absolute.
  * Fails as: bus/client.h, and overloaded when PIPE_SLOTS calls are under way.
  * Threads:  pipe_ask() from any thread; new and free from one.
