@@ -36,8 +36,13 @@ void loop_take_job(struct loop *self, struct job *job)
     struct text method = job_look(job);
     struct fault fault;
 
-    if (zmq_msg_size(&job->message) <= BUILT_IN_OCTETS_MAX && built_in_find(method)) {
-        serve(self, NULL, job);
+    if (built_in_find(method)) {        /* here and nowhere else: see `healthy` and `counters` */
+        if (zmq_msg_size(&job->message) <= BUILT_IN_OCTETS_MAX) {
+            serve(self, NULL, job);
+            return;
+        }
+        fault_set(&fault, FAULT_too_large, "more than %d octets", BUILT_IN_OCTETS_MAX);
+        serve_refusal(self, job, &fault);
         return;
     }
     if (crew_put(crew_for(self, job, method), job))

@@ -135,6 +135,19 @@ static void a_host_is_asked_by_name(void **state)
     }
 }
 
+/* More than the loop reads itself is refused there, not handed to a thread that may not answer it. */
+static void a_large_built_in_is_refused(void **state)
+{
+    struct set *set = *state;
+    const struct ask ask = test_ask(&method_isekai_ping, "store.work", SOON_MS);
+    static char octets[8 + 65535 + 1] = "\x81\xa3" "pad\xda\xff\xff";
+    struct text reply;
+
+    assert_false(bus_client_ask_packed(set->client, &ask, (struct text){octets, 8 + 65535},
+                                       &reply, &set->fault));
+    assert_int_equal(set->fault.kind, FAULT_too_large);
+}
+
 /* A call that holds a work thread until the gate opens. */
 struct waiter { struct set *set; pthread_t thread; bool answered; struct fault fault; };
 
@@ -404,6 +417,7 @@ int main(int argc, char **argv)
         CASE(answers_arrive),
         CASE(a_lane_is_the_methods_own),
         CASE(a_host_is_asked_by_name),
+        CASE(a_large_built_in_is_refused),
         CASE(built_ins_answer_with_all_workers_stuck),
         CASE(unknown_methods_are_refused),
         CASE(every_violation_is_listed),
