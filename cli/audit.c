@@ -5,22 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bus/beside.h"
 #include "bus/settings.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 
 static int verify(const char *data)
 {
-    char self[4096], program[4200], dir[256];
-    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash;
+    char program[PATH_MAX], dir[256];
+    struct fault fault;
 
-    if (size < 0)
+    if (!beside_program("isekai-audit-verify", program, &fault)) {
+        fprintf(stderr, "isekai audit: %s\n", fault.reason);
         return EXIT_SYSTEM;
-    self[size] = '\0';
-    slash = strrchr(self, '/');
-    (void) snprintf(program, sizeof program, "%.*s/isekai-audit-verify",
-                    slash ? (int)(slash - self) : 0, self);
+    }
     (void) snprintf(dir, sizeof dir, "%s/audit", data);
     (void) execl(program, program, dir, (char *)NULL);
     fprintf(stderr, "isekai audit: %s: %s\n", program, strerror(errno));
@@ -39,7 +37,8 @@ int command_audit(int argc, char **argv)
         fprintf(stderr, "usage: isekai audit verify [--setting=value ...]\n");
         return EXIT_MISUSED;
     }
-    switch (settings_load(groups, 1, "Check the audit log's files.", argc, argv, &fault)) {
+    switch (settings_load_command(groups, 1, "verify", "Check the audit log's files.", argc, argv,
+                                  &fault)) {
     case SETTINGS_HELPED:
         return EXIT_SUCCESS;
     case SETTINGS_REFUSED:

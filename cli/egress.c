@@ -17,6 +17,7 @@
 enum { ANSWER_MS = 5000, PORT_HTTPS = 443, PORT_MAX = 65535 };
 
 static const char *const verbs[] = {"allow", "revoke", NULL};
+static const char words[] = "ID [allow HOST[:PORT] | revoke HOST[:PORT]]";
 
 /* "HOST", "HOST:PORT" or "[IPv6]:PORT"; what has more colons than one, and no brackets, is an address. */
 static bool read_place(const char *word, struct egress_request *out)
@@ -97,11 +98,10 @@ int command_egress(int argc, char **argv)
     int code;
 
     if (!take_errand(&argc, argv, verbs, &errand)) {
-        fprintf(stderr, "usage: isekai egress ID [allow HOST[:PORT] | revoke HOST[:PORT]] "
-                "[--setting=value ...]\n");
+        fprintf(stderr, "usage: isekai egress %s [--setting=value ...]\n", words);
         return EXIT_MISUSED;
     }
-    if (!session_open(&session, "ID", "Show what an app may reach and what it tried; allow or "
+    if (!session_open(&session, words, "Show what an app may reach and what it tried; allow or "
                       "revoke a host.", argc, argv, &code))
         return code;
     code = run(&session, &errand);

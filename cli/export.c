@@ -21,6 +21,8 @@
 
 enum { PIECE_MS = 5000, EXPORT_ID_SIZE = 129 };
 
+static const char words[] = "ID [-o FILE]";
+
 struct target {
     char file[PATH_MAX], part[PATH_MAX];
     int fd;
@@ -190,12 +192,12 @@ int command_export(int argc, char **argv)
 
     if (!take_file(&argc, argv, &file) ||
         (file && !ends_in(file, ".tar.gz") && !ends_in(file, ".zip"))) {
-        fprintf(stderr, "usage: isekai export ID [-o FILE] [--setting=value ...]\n"
-                "FILE ends in .tar.gz or .zip.\n");
+        fprintf(stderr, "usage: isekai export %s [--setting=value ...]\n"
+                "FILE ends in .tar.gz or .zip.\n", words);
         return EXIT_MISUSED;
     }
-    if (!session_open(&session, "ID", "Write an archive of an app: code, data and app.json.", argc,
-                      argv, &code))
+    if (!session_open(&session, words, "Write an archive of an app: code, data and app.json. FILE "
+                      "ends in .tar.gz or .zip.", argc, argv, &code))
         return code;
     code = export_app(&session, file) ? EXIT_SUCCESS : EXIT_SYSTEM;
     session_close(&session);

@@ -1,7 +1,7 @@
 /* health.h - ask the gateway, as any client would, whether the service is well.
  *
  * Borrows:  "ADDR:PORT" of its listener.
- * Units:    waits 500 ms at most.
+ * Units:    connecting, sending and reading each wait 500 ms at most.
  */
 #ifndef ISEKAI_CLI_HEALTH_H
 #define ISEKAI_CLI_HEALTH_H

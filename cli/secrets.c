@@ -18,6 +18,7 @@
 enum { ANSWER_MS = 5000 };
 
 static const char *const verbs[] = {"set", "remove", NULL};
+static const char words[] = "ID [set NAME | remove NAME]";
 
 static int print_names(struct session *session)
 {
@@ -55,17 +56,17 @@ static int set(struct session *session, const char *name)
     const struct secrets_set_request request = {.app_id = text_from(session->word),
                                                 .secrets = {&secret, 1}};
     struct secrets_reply reply;
-    bool done = false;
+    int code = EXIT_MISUSED;
 
     if (!text_is_secret_name(secret.name) || !text_is_secret_value(secret.value) ||
         text_code_points(secret.value) == SIZE_MAX)
         fprintf(stderr, "isekai secrets: a name is 1 to %d of A-Z, 0-9 and _, a letter first; a "
                 "value is 1 to %d octets of UTF-8\n", SECRET_NAME_MAX, SECRET_VALUE_OCTETS_MAX);
     else
-        done = session_ask(session, &method_apps_secrets_set, NULL, lane_deadline_ms(LANE_LONG),
-                           &request, &reply);
+        code = session_ask(session, &method_apps_secrets_set, NULL, lane_deadline_ms(LANE_LONG),
+                           &request, &reply) ? EXIT_SUCCESS : EXIT_SYSTEM;
     sodium_memzero(octets, sizeof octets);
-    return done ? EXIT_SUCCESS : EXIT_SYSTEM;
+    return code;
 }
 
 static int remove_one(struct session *session, const char *name)
@@ -77,7 +78,7 @@ static int remove_one(struct session *session, const char *name)
     if (!text_is_secret_name(request.name)) {
         fprintf(stderr, "isekai secrets: a name is 1 to %d of A-Z, 0-9 and _, a letter first\n",
                 SECRET_NAME_MAX);
-        return EXIT_SYSTEM;
+        return EXIT_MISUSED;
     }
     return session_ask(session, &method_apps_secrets_remove, NULL, lane_deadline_ms(LANE_LONG),
                        &request, &reply) ? EXIT_SUCCESS : EXIT_SYSTEM;
@@ -90,11 +91,11 @@ int command_secrets(int argc, char **argv)
     int code;
 
     if (!take_errand(&argc, argv, verbs, &errand)) {
-        fprintf(stderr, "usage: isekai secrets ID [set NAME | remove NAME] [--setting=value ...]\n"
-                "The value to set is read from standard input.\n");
+        fprintf(stderr, "usage: isekai secrets %s [--setting=value ...]\n"
+                "The value to set is read from standard input.\n", words);
         return EXIT_MISUSED;
     }
-    if (!session_open(&session, "ID", "List, set (value from standard input) or remove an app's "
+    if (!session_open(&session, words, "List, set (value from standard input) or remove an app's "
                       "secrets.", argc, argv, &code))
         return code;
     code = !errand.verb ? print_names(&session)

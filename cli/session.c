@@ -52,7 +52,7 @@ bool session_open(struct session *self, const char *argument, const char *purpos
         fprintf(stderr, "usage: isekai %s %s [--setting=value ...]\n", argv[0], argument);
         return false;
     }
-    switch (settings_load(groups, 1, purpose, argc, argv, &fault)) {
+    switch (settings_load_command(groups, 1, argument, purpose, argc, argv, &fault)) {
     case SETTINGS_HELPED:
         *exit_code = EXIT_SUCCESS;
         return false;

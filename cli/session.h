@@ -1,8 +1,8 @@
 /* session.h - what the commands that ask the running service have in common.
  *
  * Owns:     a session owns its bus client and arena; session_close() accepts a zeroed one.
- * Gives:    session_open() takes the command's one word out of argv (NULL where it takes none)
- *           and loads the bus settings from the rest; on false it has said why and *exit_code is
+ * Gives:    session_open() takes the command's one word out of argv (NULL where it takes none),
+ *           `argument` being what usage and --help say of its words, and loads the bus settings from the rest; on false it has said why and *exit_code is
  *           the command's.
  */
 #ifndef ISEKAI_CLI_SESSION_H

@@ -68,7 +68,7 @@ static void become(int programs, const char *name, int reason)
     _exit(127);
 }
 
-static bool role_start(const struct supervisor *self, struct role *role)
+static void role_start(const struct supervisor *self, struct role *role)
 {
     int reason[2] = {-1, -1};
     pid_t pid = pipe2(reason, O_CLOEXEC | O_NONBLOCK) == 0 ? fork() : -1;
@@ -80,12 +80,11 @@ static bool role_start(const struct supervisor *self, struct role *role)
         fd_drop(&reason[0]);
         log_line(LOG_ERROR, NULL, "role_not_started role=%s why='%s'", role->name, strerror(errno));
         role->start_again_ms = clock_now_ms() + BACKOFF_MS_MAX;
-        return false;
+        return;
     }
     role->pid = pid;
     role->reason = reason[0];
     role->started_ms = clock_now_ms();
-    return true;
 }
 
 /* It would end like that again, and nobody has been promised anything yet: all end. */
@@ -148,7 +147,7 @@ static void start_due(struct supervisor *self)
 {
     for (size_t i = 0; i < ROLES; i++)
         if (self->roles[i].pid == 0 && clock_now_ms() >= self->roles[i].start_again_ms)
-            (void) role_start(self, &self->roles[i]);
+            role_start(self, &self->roles[i]);
 }
 
 static void wait_for_signal(struct supervisor *self, int wait_ms)

@@ -6,10 +6,11 @@ import pathlib
 import re
 import socket
 import struct
+import subprocess
 import time
 import unittest
 
-from product import Product, wait_for
+from product import BIN, Product, wait_for
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -440,6 +441,18 @@ http.createServer((q, r) => {
         counted = self.product.preview(url, "POST", "/count", big)
         self.assertEqual(counted.body, str(len(big)).encode())
         self.assertEqual(len(self.product.preview(url, "GET", "/down").body), 320 * 65536)
+
+    def test_each_command_says_its_words(self):
+        for command, words in [("up", ""), ("generate", "PROMPT"), ("apps", ""), ("logs", "ID"),
+                               ("secrets", "ID [set NAME | remove NAME]"),
+                               ("egress", "ID [allow HOST[:PORT] | revoke HOST[:PORT]]"),
+                               ("runs", "ID"), ("export", "ID [-o FILE]"), ("open", "ID"),
+                               ("status", ""), ("audit", "verify")]:
+            helped = subprocess.run([BIN / "isekai", command, "--help"], capture_output=True, text=True,
+                                    timeout=20)
+            self.assertEqual((helped.returncode, helped.stderr), (0, ""), command)
+            usage = " ".join(helped.stdout.split("\n\n")[0].split("[OPTION...]")[1].split("\n")[0].split())
+            self.assertEqual(usage, words, helped.stdout[:200])
 
     def test_command_line(self):
         made = self.product.cli("generate", "Create a CSV viewer app named From The Shell")

@@ -245,6 +245,11 @@ class Secrets(unittest.TestCase):
         self.assertTrue(self.shown("lines").startswith("none "))
         self.assertEqual(self.product.cli("secrets", "lines", "remove", "TOKEN").returncode, 1)
         self.assertEqual(self.product.cli("secrets", "lines", "show", "TOKEN").returncode, 64)
+        for verb in ["set", "remove"]:
+            refused = subprocess.run(self.product.command("secrets", "lines", verb, "bad-name"), input="x",
+                                     text=True, capture_output=True, timeout=60,
+                                     env=self.product.environment())
+            self.assertEqual(refused.returncode, 64, refused)
 
 
 class SecretsAndKills(unittest.TestCase):
