@@ -45,6 +45,7 @@ bool text_to_string(struct text text, char *out, size_t capacity);
 bool text_has_control(struct text text);
 
 /* 1..100 of [a-zA-Z0-9-_]. */
+enum { APP_ID_SIZE = 101 };     /* with its NUL */
 bool text_is_app_id(struct text text);
 
 enum { PACKAGE_NAME_CHARACTERS_MAX = 214, PACKAGE_RANGE_CHARACTERS_MAX = 100 };
@@ -60,8 +61,8 @@ bool text_is_package_range(struct text text);
 bool text_is_file_path(struct text text);
 
 /* What an app may find in its environment: 1..64 of [A-Z][A-Z0-9_]*, and 1..4096 octets without
- * NUL. */
-enum { SECRET_NAME_MAX = 64, SECRET_VALUE_OCTETS_MAX = 4096 };
+ * NUL; SECRETS_MAX of them. */
+enum { SECRET_NAME_MAX = 64, SECRET_VALUE_OCTETS_MAX = 4096, SECRETS_MAX = 32 };
 bool text_is_secret_name(struct text text);
 bool text_is_secret_value(struct text text);
 

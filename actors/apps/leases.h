@@ -15,7 +15,7 @@
 #include "bus/settings.h"
 #include "schemas/text.h"
 
-enum { LEASES_MAX = 256, OPERATION_ID_SIZE = 129, APP_ID_SIZE = 101 };
+enum { LEASES_MAX = 256, OPERATION_ID_SIZE = 129 };
 
 struct leases;
 

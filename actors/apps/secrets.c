@@ -8,8 +8,6 @@
 
 #include "actors/apps/change.h"
 
-enum { SECRETS_MAX = 32 };
-
 /* What the platform, or the programs below the app, read from the environment. A name that ends with *
  * stands for all that begin so. */
 static const char *const reserved[] = {

@@ -12,12 +12,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "actors/sandbox/init/protocol.h"
 #include "bus/owned.h"
 
 enum {
     ENTRY_OCTETS_MAX = SECRET_NAME_MAX + 1 + SECRET_VALUE_OCTETS_MAX + 1,
     PIPE_OCTETS = 262144,               /* more than SECRETS_MAX entries: nobody waits to write */
 };
+
+_Static_assert((int)INIT_SECRETS_MAX == SECRETS_MAX, "isekai-init takes what the contract lets in");
+_Static_assert((int)INIT_SECRETS_OCTETS == SECRETS_MAX * ENTRY_OCTETS_MAX, "and as long ones");
 
 /* Octets of a value that are hidden; they lie in the set's own entries. */
 struct hidden { uint64_t beginning; const char *at; uint32_t size, secret; };

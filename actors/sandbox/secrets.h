@@ -20,7 +20,6 @@
 #include "schemas/message.h"
 
 enum {
-    SECRETS_MAX = 32,
     SECRET_HIDDEN_OCTETS_MIN = 8,       /* a shorter value is a word that anything may contain */
     SECRET_STEPS_MAX = 4 << 20,         /* octets compared for one line */
 };

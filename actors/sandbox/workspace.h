@@ -41,7 +41,6 @@
 #include "schemas/message.h"
 
 enum {
-    APP_ID_SIZE = 101,
     WORKSPACE_NAME_SIZE = 32,
     WORKSPACE_APPS_MAX = 100000,
     VERSIONS_KEPT = 3,              /* beside the one that runs */

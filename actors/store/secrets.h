@@ -10,8 +10,6 @@
 
 #include "actors/store/store.h"
 
-enum { SECRETS_MAX = 32 };
-
 /* Keep what `request` makes of the operation's app's secrets beside them, in the place of what the
  * same operation kept before. */
 bool secrets_stage(const struct work *work, const struct operation *operation,
