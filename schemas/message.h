@@ -163,6 +163,5 @@ extern const struct message *const messages[];
 extern const size_t message_count;
 
 /* Print every message as OpenAPI 3.1 component schemas: {"name":{...},...}. */
-void message_print_openapi(FILE *out);
 
 #endif

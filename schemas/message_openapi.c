@@ -234,13 +234,3 @@ void openapi_print_message(FILE *out, const struct message *message, const char 
     print_required(out, message, without);
     fputs("]}", out);
 }
-
-void message_print_openapi(FILE *out)
-{
-    fputc('{', out);
-    for (size_t i = 0; i < message_count; i++) {
-        fprintf(out, "%s\n\"%s\":", i > 0 ? "," : "", messages[i]->name);
-        openapi_print_message(out, messages[i], NULL);
-    }
-    fputs("\n}\n", out);
-}

@@ -29,20 +29,6 @@ const struct method *const methods[] = {
 };
 const size_t method_count = sizeof methods / sizeof *methods;
 
-/* Beside `methods`, row by row: comparing lengths first leaves two or three names to look at. */
-static const unsigned char name_sizes[] = {
-#define METHOD(actor, name, scope, lane, retry, request, reply, doc) sizeof #actor "." #name - 1,
-#include "schemas/contract.def"
-};
-
-const struct method *method_find(struct text name)
-{
-    for (size_t i = 0; i < method_count; i++)
-        if (name_sizes[i] == name.size && memcmp(methods[i]->name, name.at, name.size) == 0)
-            return methods[i];
-    return NULL;
-}
-
 static const struct { const char *name, *suffix; uint32_t deadline_ms; } lanes[LANES] = {
     [LANE_QUICK] = {"quick", SUFFIX_QUICK, 5000},
     [LANE_WORK]  = {"work",  SUFFIX_WORK,  30000},
@@ -50,7 +36,6 @@ static const struct { const char *name, *suffix; uint32_t deadline_ms; } lanes[L
 };
 
 const char *lane_suffix(enum lane lane) { return lanes[lane].suffix; }
-const char *lane_name(enum lane lane) { return lanes[lane].name; }
 uint32_t lane_deadline_ms(enum lane lane) { return lanes[lane].deadline_ms; }
 
 bool text_is_node(struct text text)

@@ -34,7 +34,6 @@ struct method {
 extern const struct method *const methods[];
 extern const size_t method_count;
 
-const struct method *method_find(struct text name);     /* by "apps.generate"; NULL: no such */
 const char *lane_suffix(enum lane lane);                /* "", ".work", ".long" */
 uint32_t    lane_deadline_ms(enum lane lane);           /* 5000, 30000, 300000 */
 
@@ -44,7 +43,6 @@ bool text_is_node(struct text text);
 void service_of_node(const char *actor, const char *node, enum lane lane,
                      char out[SERVICE_OF_NODE_SIZE]);
 const char *scope_name(enum scope scope);
-const char *lane_name(enum lane lane);
 
 /* May this actor ask that one? The rows of callers.def. */
 bool callers_may_ask(const char *from, const char *to);

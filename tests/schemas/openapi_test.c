@@ -188,7 +188,12 @@ static void every_message_can_be_printed(void **state)
     FILE *out = open_memstream(&octets, &size);
 
     (void) state;
-    message_print_openapi(out);
+    fputc('{', out);
+    for (size_t i = 0; i < message_count; i++) {
+        fprintf(out, "%s\n\"%s\":", i > 0 ? "," : "", messages[i]->name);
+        openapi_print_message(out, messages[i], NULL);
+    }
+    fputs("\n}\n", out);
     (void) fclose(out);
     json_t *all = json_loadb(octets, size, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(all);
