@@ -6,10 +6,10 @@
 #include <inttypes.h>
 
 #include "bus/clock.h"
+#include "bus/packed.h"
 #include "gateway/gzip.h"
 #include "gateway/logs_follow.h"
 #include "gateway/pipeline.h"
-#include "schemas/scan.h"
 
 enum { ETAG_SIZE = 64 };
 
@@ -17,47 +17,23 @@ enum { ETAG_SIZE = 64 };
  * row. Taken from its top level without decoding its files. */
 struct stamp { uint64_t version, updated_at; };
 
-static bool read_count(struct text packed, uint64_t *out)
+static bool stamp_of(struct text octets, struct stamp *out)
 {
-    msgpack_unpacked unpacked;
-    size_t offset = 0;
-
-    msgpack_unpacked_init(&unpacked);
-    bool is_count = msgpack_unpack_next(&unpacked, packed.at, packed.size, &offset) >=
-                        MSGPACK_UNPACK_SUCCESS &&
-                    unpacked.data.type == MSGPACK_OBJECT_POSITIVE_INTEGER;
-    if (is_count)
-        *out = unpacked.data.via.u64;
-    msgpack_unpacked_destroy(&unpacked);
-    return is_count;
-}
-
-/* Cut the first value off. */
-static bool take_value(struct text *rest, struct text *value)
-{
-    struct fault ignored;
-    size_t size = scan_first(*rest, SCAN_DEPTH_MAX, SCAN_NODES_MAX, &ignored);
-
-    *value = (struct text){rest->at, size};
-    *rest = (struct text){rest->at + size, rest->size - size};
-    return size > 0;
-}
-
-static bool stamp_of(struct text packed, struct stamp *out)
-{
-    struct text rest, key, value;
+    struct packed rest = packed_from(octets);
+    struct text key, value;
+    uint64_t fields;
     int found = 0;
 
-    if (packed.size == 0 || ((unsigned char)packed.at[0] & 0xf0) != 0x80)
-        return false;       /* an App has fewer than 16 fields */
-    rest = (struct text){packed.at + 1, packed.size - 1};
-    for (int left = packed.at[0] & 0x0f; left > 0; left--) {
-        if (!take_value(&rest, &key) || !take_value(&rest, &value))
+    if (!packed_map(&rest, &fields))
+        return false;
+    for (; fields > 0; fields--) {
+        if (!packed_text(&rest, &key) || !packed_value(&rest, &value))
             return false;
-        if (text_equals(key, TEXT_OF("\xa7version")))
-            found += read_count(value, &out->version);
-        if (text_equals(key, TEXT_OF("\xa9updatedAt")))
-            found += read_count(value, &out->updated_at);
+        struct packed number = packed_from(value);
+        if (text_is(key, "version"))
+            found += packed_count(&number, &out->version);
+        if (text_is(key, "updatedAt"))
+            found += packed_count(&number, &out->updated_at);
     }
     return found == 2;
 }

@@ -108,8 +108,8 @@ void exchange_drop(struct exchange *self);
 
 struct text request_header(const struct exchange *self, const char *name);  /* absent: NULL */
 
-/* Add "name: value" to the answer; a header that does not fit is left out (and asserted in
- * tests): all of ours are bounded. */
+/* Add "name: value" to the answer; a header that does not fit is left out: all of ours
+ * are bounded. */
 void answer_header(struct answer *answer, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

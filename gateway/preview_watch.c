@@ -72,7 +72,12 @@ bool preview_watch_enter(struct preview_watch *self, const char *label, struct f
     pthread_mutex_unlock(&self->lock);
     if (is_in)
         return true;
-    (void) fault_set(fault, FAULT_overloaded, "more than %d pages listen", APP_LISTENERS_MAX);
+    if (row)
+        (void) fault_set(fault, FAULT_overloaded, "more than %d pages of the app listen",
+                         APP_LISTENERS_MAX);
+    else
+        (void) fault_set(fault, FAULT_overloaded, "pages of more than %d apps listen",
+                         LISTENERS_MAX);
     return fault_retry_after(fault, 5000);
 }
 

@@ -197,7 +197,6 @@ static void test_settings(void **state)
         {"development", "127.0.0.1:0", "", "", false},
         {"development", "127.0.0.1:70000", "", "", false},
         {"production", "127.0.0.1:8000", "", "", false},
-        {"test", "127.0.0.1:8000", "", "", false},
         {"development", "127.0.0.1:8000", "me.example", "", false},
         {"development", "127.0.0.1:8000", "", "10.0.0.0/99", false},
     };
