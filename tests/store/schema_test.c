@@ -299,7 +299,7 @@ static void statements_use_their_indexes(void **state)
             bool walks = strncmp(step, "SCAN", 4) == 0 && !strstr(step, "CONSTANT ROW") &&
                          !strstr(step, "SUBQUERY");
             bool whole = at == STATEMENT_app_ids || at == STATEMENT_app_count_all ||
-                         at == STATEMENT_outbox_get || at == STATEMENT_outbox_size;
+                         at == STATEMENT_outbox_get;
             bool sorts = strstr(step, "TEMP B-TREE") && at != STATEMENT_operation_held &&
                          at != STATEMENT_operation_expired;
             if ((walks && !whole) || sorts)

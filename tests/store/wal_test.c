@@ -26,7 +26,7 @@ static void *read_always(void *reading_)
                                                      clock_now_ms() + TEST_WAIT_MS, &fault);
         assert_non_null(connection);
         {
-            OWNED(query) struct query query = query_of(connection, STATEMENT_outbox_size);
+            OWNED(query) struct query query = query_of(connection, STATEMENT_app_count_all);
             bool row = false;
             assert_true(query_next(&query, &row, &fault) && row);
         }
