@@ -3,7 +3,7 @@
  * Every change is an operation (change.h). What only reads goes straight to store or sandbox after
  * the owner was checked.
  *
- * Threads:  struct apps is constant after apps_new() but for `leases`, which locks itself.
+ * Threads:  struct apps is constant but for `leases`, which locks itself.
  */
 #ifndef ISEKAI_ACTORS_APPS_H
 #define ISEKAI_ACTORS_APPS_H

@@ -2,7 +2,7 @@
  *
  *   change_begin   the row is written and held
  *   change_store   the new version is kept beside the one that serves
- *   change_start   the sandbox runs it; the app answered
+ *   change_run     the sandbox runs it; the app answered
  *   change_finish  version, status, run, audit events: one transaction
  *
  * When any step fails, change_fail() ends the operation with the fault. When even that cannot be
