@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""machine.py BIN [WORD ...] - a Debian kernel with cgroup version 2 alone, in qemu, and the limits tried there.
+"""machine.py BIN [WORD ...] - the limits tried on a Debian kernel with cgroup version 2 alone, in qemu.
 
 BIN is the directory of the built programs. The machine is an initramfs of this host's own files:
 busybox, bubblewrap, the tests and the libraries they name. There is no Node.js in it: what runs in
@@ -27,9 +27,10 @@ MEMORY_MB = 2048
 DRIVES = [("swap", 256 << 20), ("files", 2 << 30)]      # vda, vdb
 KERNEL = "linux-image-cloud-amd64"
 MODULES = ["virtio_pci", "virtio_blk", "quota_v2", "dummy"]      # the last is a network interface
+MKFS = "/sbin/mkfs.ext4"
 COMMANDS = ["busybox", "bwrap", "setpriv", "unshare", "setfattr"]
-BESIDE = ["isekai-init", "isekai-guest", "isekai-proof", "isekai-egress", "sandbox_plain_app",
-          "sandbox_syscall_probe"]
+BESIDE = ["isekai-sandbox", "isekai-init", "isekai-guest", "isekai-proof", "isekai-egress",
+          "sandbox_plain_app", "sandbox_syscall_probe"]
 PLAIN = "ISEKAI_TEST_PLAIN=1 ISEKAI_TEST_CGROUPS=v2"
 
 # Where, what, and which of its tests may be skipped there: every other one must have passed.
@@ -54,6 +55,7 @@ ROWS = [
     ("user", "sandbox_survive_test", PLAIN, NO_ROOT),
     ("user", "sandbox_proof_test", PLAIN, set()),
     ("quota", "sandbox_quota_test", PLAIN + " ISEKAI_TEST_QUOTA=1", set()),
+    ("quota", "sandbox_role", PLAIN, set()),
     ("quota", "sandbox_disk_test", PLAIN, set()),
     ("quota", "sandbox_survive_test", PLAIN, set()),
     ("login", "sandbox_cgroup_test", PLAIN, {"test_this_host"}),
@@ -156,7 +158,8 @@ def fill(tree, binaries, kernel):
     for name in COMMANDS:
         tree.add_program(shutil.which(name), f"usr/bin/{name}")
     for name in BESIDE + sorted({row[1] for row in ROWS}):
-        tree.add_program(binaries / name, f"opt/isekai/bin/{name}")
+        script = HERE / name
+        tree.add_program(script if script.exists() else binaries / name, f"opt/isekai/bin/{name}")
     # pthread_cancel() loads it when it is called.
     tree.add_library("/usr/lib/x86_64-linux-gnu/libgcc_s.so.1")
     tree.add(HERE / "init", "init")
@@ -203,7 +206,7 @@ class Machine:
             with (work / name).open("wb") as out:
                 out.truncate(octets)
             drives += ["-drive", f"file={work / name},if=virtio,format=raw"]
-        run("/sbin/mkfs.ext4", "-q", "-O", "quota", "-E", "quotatype=usrquota", work / "files")
+        run(MKFS, "-q", "-O", "quota", "-E", "quotatype=usrquota", work / "files")
         self.console = work / f"console-{accelerator}"
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-accel", accelerator, "-cpu", "max", "-m", str(MEMORY_MB),
@@ -321,7 +324,7 @@ def main():
         skip("a machine takes minutes: the long run has it (ISEKAI_LONG=1)")
     if platform.machine() != "x86_64":
         skip(f"the machine is an x86_64 one, and this host is {platform.machine()}")
-    missing = [name for name in ["qemu-system-x86_64", *COMMANDS] if not shutil.which(name)]
+    missing = [name for name in ["qemu-system-x86_64", MKFS, *COMMANDS] if not shutil.which(name)]
     if missing:
         skip(f"not installed: {' '.join(missing)} (deploy/install-packages machine)")
     kernel = find_kernel(binaries.parent / "machine")

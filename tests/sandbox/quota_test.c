@@ -144,7 +144,7 @@ static uint64_t limit_mb(uid_t uid)
     OWNED(fd) int dir = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct if_dqblk limits = {0};
 
-    if (syscall(SYS_quotactl_fd, dir, QCMD(Q_GETQUOTA, USRQUOTA), uid, &limits) < 0)
+    if (syscall(SYS_quotactl_fd, dir, (uint32_t)Q_GETQUOTA << SUBCMDSHIFT | USRQUOTA, uid, &limits) < 0)
         fail_msg("quotactl_fd: %s", strerror(errno));
     return limits.dqb_bhardlimit / 1024;
 }

@@ -72,7 +72,8 @@ bool rig_next_ended(struct rig *rig, struct ended_run *out);
 
 /* Counts of what must not be left behind. */
 unsigned rig_count_entries(const char *path);
-bool rig_fds_are(unsigned count);              /* waits: other threads open some for a moment */
+/* Waits: other threads open some for a moment, and may have when they were counted first. */
+bool rig_fds_at_most(unsigned count);
 unsigned rig_count_fds(void);
 unsigned rig_count_mounts(void);
 unsigned rig_count_cgroups(struct rig *rig);        /* of cages */
