@@ -30,7 +30,7 @@ MODULES = ["virtio_pci", "virtio_blk", "quota_v2", "dummy"]      # the last is a
 MKFS = "/sbin/mkfs.ext4"
 COMMANDS = ["busybox", "bwrap", "setpriv", "unshare", "setfattr"]
 BESIDE = ["isekai-sandbox", "isekai-init", "isekai-guest", "isekai-proof", "isekai-egress",
-          "sandbox_plain_app", "sandbox_syscall_probe"]
+          "sandbox_plain_app", "sandbox_syscall_probe", "sandbox_weak_init"]
 PLAIN = "ISEKAI_TEST_PLAIN=1 ISEKAI_TEST_CGROUPS=v2"
 
 # Where, what, and which of its tests may be skipped there: every other one must have passed.
@@ -53,7 +53,7 @@ ROWS = [
     ("user", "sandbox_limits_test", PLAIN, {"test_heap_hog_is_oom"}),
     ("user", "sandbox_disk_test", PLAIN, set()),
     ("user", "sandbox_survive_test", PLAIN, NO_ROOT),
-    ("user", "sandbox_proof_test", PLAIN, set()),
+    ("user", "sandbox_proof_test", PLAIN, {"test_who_is_not_alone_can_signal"}),
     ("quota", "sandbox_quota_test", PLAIN + " ISEKAI_TEST_QUOTA=1", set()),
     ("quota", "sandbox_role", PLAIN, set()),
     ("quota", "sandbox_disk_test", PLAIN, set()),
