@@ -20,10 +20,12 @@ static const cap_value_t used[] = {
     CAP_KILL,           /* apps are other users' processes */
 };
 
-/* Kept where it is held; containers often lack it. Nobody is traced: what apps hold open counts as
- * their disk, and /proc shows it to this capability alone. */
-static const cap_value_t seeing = CAP_SYS_PTRACE;
-static bool is_seeing_held;
+/* Kept where they are held; containers often lack them. Nobody is traced: what apps hold open or mapped
+ * counts as their disk, and /proc shows the one to the first of these alone, the other to both. */
+static const cap_value_t seeing[] = {CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE};
+enum { SEEING = sizeof seeing / sizeof *seeing };
+static cap_value_t seeing_held[SEEING];
+static int seeing_count;
 
 static bool find_seeing(struct fault *fault)
 {
@@ -32,20 +34,24 @@ static bool find_seeing(struct fault *fault)
 
     if (!held)
         return fault_set(fault, FAULT_internal, "cap_get_proc: %s", strerror(errno));
-    is_seeing_held = cap_get_flag(held, seeing, CAP_PERMITTED, &value) == 0 && value == CAP_SET;
+    seeing_count = 0;
+    for (int i = 0; i < SEEING; i++)
+        if (cap_get_flag(held, seeing[i], CAP_PERMITTED, &value) == 0 && value == CAP_SET)
+            seeing_held[seeing_count++] = seeing[i];
     (void) cap_free(held);
     return true;
 }
 
 bool capabilities_see_open_files(void)
 {
-    return geteuid() != 0 || is_seeing_held;
+    return geteuid() != 0 || (seeing_count > 0 && seeing_held[0] == CAP_SYS_PTRACE);
 }
 
 static bool is_used(cap_value_t cap)
 {
-    if (cap == seeing)
-        return is_seeing_held;
+    for (int i = 0; i < seeing_count; i++)
+        if (seeing_held[i] == cap)
+            return true;
     for (size_t i = 0; i < sizeof used / sizeof *used; i++)
         if (used[i] == cap)
             return true;
@@ -68,9 +74,9 @@ static bool set_process(struct fault *fault)
     cap_t wanted = cap_init();
     bool set = wanted && cap_set_flag(wanted, CAP_PERMITTED, count, used, CAP_SET) == 0 &&
                cap_set_flag(wanted, CAP_EFFECTIVE, count, used, CAP_SET) == 0 &&
-               (!is_seeing_held ||
-                (cap_set_flag(wanted, CAP_PERMITTED, 1, &seeing, CAP_SET) == 0 &&
-                 cap_set_flag(wanted, CAP_EFFECTIVE, 1, &seeing, CAP_SET) == 0)) &&
+               (seeing_count == 0 ||
+                (cap_set_flag(wanted, CAP_PERMITTED, seeing_count, seeing_held, CAP_SET) == 0 &&
+                 cap_set_flag(wanted, CAP_EFFECTIVE, seeing_count, seeing_held, CAP_SET) == 0)) &&
                cap_set_proc(wanted) == 0;
     int error = errno;
 

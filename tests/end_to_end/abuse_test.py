@@ -31,6 +31,14 @@ const ways = {
     fs.unlinkSync('/data/x');
     fs.writeSync(file, Buffer.alloc(1 << 20));
   },
+  '/running': (n) => {
+    if (n > 3) return;
+    const loader = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1'].find(fs.existsSync);
+    fs.copyFileSync(loader, '/data/p');         // the one program that is there and small
+    fs.appendFileSync('/data/p', Buffer.alloc(3 << 20));
+    require('child_process').spawn('/data/p', [process.execPath, '-e', 'setTimeout(() => 0, 1e6)']);
+    fs.unlinkSync('/data/p');
+  },
 };
 const fill = (way, n) => { way(n); setImmediate(fill, way, n + 1); };
 require('http').createServer((q, r) => {
@@ -135,7 +143,8 @@ class Filled(Rig):
         calm = f"http://calm.localhost:{self.product.port}/"
         for way, words in [("octets", "used more disk than its 8 MB (config.diskMb)"),
                            ("files", "made more than its 200 files and directories"),
-                           ("nameless", "used more disk than its 8 MB (config.diskMb)")]:
+                           ("nameless", "used more disk than its 8 MB (config.diskMb)"),
+                           ("running", "used more disk than its 8 MB (config.diskMb)")]:
             with self.subTest(way=way):
                 made = self.execute(way, FILLER, diskMb=DISK_MB, maxFiles=200)
                 self.assertEqual(made.status, 201, made)
